@@ -1,0 +1,53 @@
+"""The base of every ``temps`` command: who acts, and how an error is told."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Any, ClassVar
+
+from django.core.management.base import CommandError
+from django.db.utils import OperationalError, ProgrammingError
+from django_typer.management import TyperCommand
+from typer import Option
+
+from accounts.services import actor_for, user_by_email
+from audit.services import record_denial
+from temps.lib.actor import Actor, Credential, CredentialKind, new_request_id
+from temps.lib.errors import Denied, TempsError
+
+AsUser = Annotated[str, Option("--as", metavar="EMAIL", help="Act as this user, with this user's rights.")]
+AsJson = Annotated[bool, Option("--json", help="Print JSON.")]
+
+
+def acting(email: str = "") -> Actor:
+    """The operator of this machine, or the user that ``--as`` names."""
+    if not email:
+        return Actor.operator()
+    user = user_by_email(email)
+    if not user.is_active:
+        raise Denied(f"{user.email} is disabled")
+    return actor_for(user, Credential(CredentialKind.LOCAL), request_id=new_request_id())
+
+
+class TempsCommand(TyperCommand):
+    """A command whose foreseen errors are one line on standard error and exit status 1."""
+
+    requires_system_checks: ClassVar[list[str]] = []
+
+    def execute(self, *args: Any, **options: Any) -> Any:
+        try:
+            return super().execute(*args, **options)
+        except TempsError as error:
+            if isinstance(error, Denied):
+                record_denial(error)
+            self._fail(error.message)
+        except (OperationalError, ProgrammingError) as error:
+            if "no such table" in str(error) or "does not exist" in str(error):
+                self._fail("the database is not set up yet: run 'temps up' or 'temps migrate' first")
+            raise
+
+    def _fail(self, message: str) -> None:
+        if self._called_from_command_line:
+            print(f"error: {message}", file=sys.stderr)
+            sys.exit(1)
+        raise CommandError(message)

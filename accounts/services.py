@@ -1,0 +1,100 @@
+"""Who exists: making accounts and speaking for them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from django.db import transaction
+
+from accounts.models import User, UserKind
+from audit.actions import Action
+from audit.services import record
+from rbac.permissions import Permission
+from rbac.services import refuse_last_of, require
+from temps.lib.actor import Actor, ActorKind, Credential
+from temps.lib.errors import Conflict, Invalid, NotFound
+
+
+def actor_for(
+    user: User,
+    credential: Credential,
+    *,
+    address: str | None = None,
+    user_agent: str = "",
+    request_id: str = "",
+    second_factor_at: datetime | None = None,
+) -> Actor:
+    """The actor that ``user`` is when they come with ``credential``."""
+    return Actor(
+        ActorKind.SERVICE if user.kind == UserKind.SERVICE else ActorKind.USER,
+        id=user.public_id,
+        label=user.email,
+        user_pk=user.pk,
+        address=address,
+        user_agent=user_agent,
+        request_id=request_id,
+        credential=credential,
+        second_factor_at=second_factor_at,
+    )
+
+
+def user_by_email(email: str) -> User:
+    """The account with this address, in any case. Raises :class:`NotFound`."""
+    user = User.objects.filter(email=email.strip().lower()).first()
+    if user is None:
+        raise NotFound(f"there is no user {email.strip()}")
+    return user
+
+
+def clean_email(email: str) -> str:
+    """``email`` in the form it is stored in. Raises :class:`Invalid`."""
+    email = email.strip().lower()
+    try:
+        validate_email(email)
+    except ValidationError:
+        raise Invalid(f"'{email}' is not an email address", field="email") from None
+    return email
+
+
+def check_password_quality(password: str, user: User | None = None) -> None:
+    """Raise :class:`Invalid` with what to change about the password."""
+    try:
+        validate_password(password, user)
+    except ValidationError as error:
+        raise Invalid(" ".join(error.messages), field="password") from None
+
+
+@transaction.atomic
+def create_user(
+    email: str, *, actor: Actor, password: str | None = None, name: str = "", kind: UserKind = UserKind.PERSON
+) -> User:
+    """Make an account. Without a password it cannot sign in with one."""
+    require(actor, Permission.USERS_CREATE)
+    user = User(email=clean_email(email), name=name.strip(), kind=kind)
+    if password is None:
+        user.set_unusable_password()
+    else:
+        check_password_quality(password, user)
+        user.set_password(password)
+    if User.objects.filter(email=user.email).exists():
+        raise Conflict(f"there is a user {user.email} already", field="email")
+    user.save()
+    record(actor, Action.USER_CREATE, ("user", user.public_id), f"created the {kind.value} {user.email}")
+    return user
+
+
+@transaction.atomic
+def set_active(user: User, active: bool, *, actor: Actor) -> User:
+    """Disable an account, or enable it again. Its sessions, tokens and keys follow from the next request."""
+    require(actor, Permission.USERS_UPDATE)
+    if not active:
+        for grant in user.grants.select_related("project"):
+            refuse_last_of(grant)
+    user.is_active = active
+    user.save(update_fields=["is_active"])
+    verb = "enabled" if active else "disabled"
+    record(actor, Action.USER_UPDATE, ("user", user.public_id), f"{verb} {user.email}", metadata={"active": active})
+    return user

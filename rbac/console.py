@@ -1,0 +1,178 @@
+"""The console's side of the guards: a Django admin whose every screen reads with ``visible_to`` and writes through a
+service.
+
+A model's admin declares the permission for each kind of access; what is not declared is closed. An error of a service
+is shown on the form that caused it, with what the person had typed still in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
+from django.contrib import messages
+from django.contrib.admin.models import LogEntry
+from django.core.exceptions import PermissionDenied
+from django.db import models, transaction
+from django.forms import ModelForm
+from django.http import HttpRequest, HttpResponse
+from unfold.admin import ModelAdmin
+
+from audit.services import record_denial
+from rbac.guards import actor_of
+from rbac.permissions import Permission
+from rbac.services import allowed, allowed_anywhere
+from temps.lib.actor import Actor
+from temps.lib.errors import Denied, TempsError
+
+_ERROR = "_service_error"
+
+
+class ServiceAdmin(ModelAdmin):  # type: ignore[misc]
+    """Subclasses declare permissions and implement :meth:`create`, :meth:`change` and :meth:`remove` with services."""
+
+    permission_to_view: ClassVar[Permission | None] = None
+    permission_to_add: ClassVar[Permission | None] = None
+    permission_to_change: ClassVar[Permission | None] = None
+    permission_to_delete: ClassVar[Permission | None] = None
+    list_disable_select_all = True
+    compressed_fields = True
+    warn_unsaved_form = True
+
+    # Subclasses fill these in; a screen without one declares no permission for it and is never reached.
+
+    def create(self, form: ModelForm[Any], actor: Actor) -> models.Model:
+        """Make the object by a service and return it."""
+        raise PermissionDenied
+
+    def change(self, obj: models.Model, form: ModelForm[Any], actor: Actor) -> None:
+        """Change the object by a service."""
+        raise PermissionDenied
+
+    def remove(self, obj: models.Model, actor: Actor) -> None:
+        """Delete the object by a service."""
+        raise PermissionDenied
+
+    def project_of(self, obj: models.Model) -> Any:
+        """The project that ``obj`` belongs to, None for the platform."""
+        return getattr(obj, "project", None)
+
+    # Reading
+
+    def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
+        rows = super().get_queryset(request)
+        visible_to = getattr(rows, "visible_to", None)
+        if visible_to is None:
+            return rows if self._holds(request, self.permission_to_view, None, everywhere=True) else rows.none()
+        return visible_to(actor_of(request))  # type: ignore[no-any-return]
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self._holds(request, self.permission_to_view, obj)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return self._holds(request, self.permission_to_add, None)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self._holds(request, self.permission_to_change, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self._holds(request, self.permission_to_delete, obj)
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return self.has_view_permission(request)
+
+    def _holds(self, request: HttpRequest, permission: Permission | None, obj: Any, *, everywhere: bool = False) -> bool:
+        if permission is None:
+            return False
+        actor = actor_of(request)
+        if obj is None and not everywhere:
+            return allowed_anywhere(actor, permission)
+        return allowed(actor, permission, None if obj is None else self.project_of(obj))
+
+    # Writing
+
+    def changeform_view(
+        self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        try:
+            return super().changeform_view(request, object_id, form_url, extra_context)  # type: ignore[no-any-return]
+        except TempsError as error:
+            _refuse_if_denied(error)
+            # Run the form again with the error on it: it is invalid now, so no service is called.
+            setattr(request, _ERROR, error)
+            return super().changeform_view(request, object_id, form_url, extra_context)  # type: ignore[no-any-return]
+
+    def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        try:
+            return super().delete_view(request, object_id, extra_context)  # type: ignore[no-any-return]
+        except TempsError as error:
+            _refuse_if_denied(error)
+            messages.error(request, error.message)
+            return self.response_delete_refused(request, object_id)
+
+    def response_delete_refused(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        from django.shortcuts import redirect
+        from django.urls import reverse
+
+        options = self.model._meta
+        return redirect(reverse(f"admin:{options.app_label}_{options.model_name}_change", args=[object_id]))
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **options: Any) -> Any:
+        form_class = super().get_form(request, obj, change=change, **options)
+
+        class ServiceForm(form_class):  # type: ignore[misc, valid-type]
+            def _post_clean(self) -> None:
+                super()._post_clean()
+                error: TempsError | None = getattr(request, _ERROR, None)
+                if error is not None:
+                    field = error.field if error.field in self.fields else None
+                    self.add_error(field, error.message)
+
+            def validate_unique(self) -> None:
+                """Left to the service: rows that this actor may not see must not answer through a form either."""
+
+            def validate_constraints(self) -> None:
+                """Left to the service, which words the refusal."""
+
+        ServiceForm.__name__ = form_class.__name__
+        return ServiceForm
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        if change:
+            self.change(obj, form, actor_of(request))
+            return
+        made = self.create(form, actor_of(request))
+        obj.pk, obj.__dict__ = made.pk, made.__dict__
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        """Nothing is saved beside the services."""
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        self.remove(obj, actor_of(request))
+
+    def delete_queryset(self, request: HttpRequest, queryset: Iterable[Any]) -> None:
+        actor = actor_of(request)
+        with transaction.atomic():
+            for obj in queryset:
+                self.remove(obj, actor)
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[list[str], dict[str, int], set[str], list[str]]:
+        """What the confirmation shows: the objects themselves. Whether it is allowed, the service says."""
+        return [str(obj) for obj in objs], {str(self.opts.verbose_name_plural): len(objs)}, set(), []
+
+    # Django's own admin log is not kept: the audit log is, by the services.
+
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> LogEntry | None:
+        return None
+
+    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> LogEntry | None:
+        return None
+
+    def log_deletions(self, request: HttpRequest, queryset: Any) -> None:
+        return None
+
+
+def _refuse_if_denied(error: TempsError) -> None:
+    if isinstance(error, Denied):
+        record_denial(error)
+        raise PermissionDenied(error.message) from error

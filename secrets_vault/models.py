@@ -1,0 +1,3 @@
+from secrets_vault.sealing.models import DataKey
+
+__all__ = ["DataKey"]

@@ -1,0 +1,67 @@
+"""Errors as the API shows them: RFC 9457 problem details, with a code that programs can rely on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.http import Http404
+from rest_framework import exceptions
+from rest_framework.response import Response
+from rest_framework.views import set_rollback
+
+from audit.services import record_denial
+from temps.lib.errors import Denied, TempsError
+
+TITLES = {
+    400: "Invalid request",
+    401: "Not signed in",
+    403: "Not permitted",
+    404: "Not found",
+    405: "Method not allowed",
+    409: "Conflict",
+    415: "Unsupported media type",
+    429: "Too many requests",
+    503: "Unavailable",
+}
+
+
+def problem(error: Exception, context: dict[str, Any]) -> Response | None:
+    """DRF's exception handler. An error that nobody foresaw returns None and becomes a 500 without details."""
+    set_rollback()
+    if isinstance(error, Denied):
+        record_denial(error)
+    if isinstance(error, TempsError):
+        fields = {error.field: [error.message]} if error.field else None
+        return _answer(error.status, error.code, error.message, fields=fields, context=context)
+    if isinstance(error, Http404):
+        error = exceptions.NotFound()
+    elif isinstance(error, PermissionDenied):
+        error = exceptions.PermissionDenied()
+    if isinstance(error, exceptions.ValidationError):
+        details = error.detail if isinstance(error.detail, dict) else {"non_field_errors": error.detail}
+        return _answer(400, "invalid", "the request has errors", fields=details, context=context)
+    if isinstance(error, exceptions.APIException):
+        answer = _answer(error.status_code, str(error.default_code), str(error.detail), context=context)
+        if wait := getattr(error, "wait", None):
+            answer["Retry-After"] = str(int(wait))
+        return answer
+    return None
+
+
+def _answer(status: int, code: str, detail: str, *, context: dict[str, Any], fields: Any = None) -> Response:
+    request = context.get("request")
+    body = {
+        "type": "about:blank",
+        "title": TITLES.get(status, "Error"),
+        "status": status,
+        "code": code,
+        "detail": detail,
+        "requestId": getattr(getattr(request, "_request", request), "request_id", ""),
+    }
+    if fields:
+        body["errors"] = fields
+    answer = Response(body, status=status)
+    if status == 401:
+        answer["WWW-Authenticate"] = 'Bearer realm="temps"'
+    return answer

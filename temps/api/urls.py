@@ -1,0 +1,25 @@
+"""``/api/``: version 1 of the API, its schema and its pages."""
+
+from __future__ import annotations
+
+from django.urls import include, path
+
+from temps.api.root import Root
+from temps.api.schema import Docs, Redoc, Schema
+
+v1 = [
+    path("", Root.as_view(), name="root"),
+    path("", include("accounts.api")),
+    path("", include("projects.api")),
+    path("", include("secrets_vault.api")),
+    path("", include("certificates.api")),
+    path("", include("firewall.api")),
+    path("", include("audit.api")),
+]
+
+urlpatterns = [
+    path("v1/", include((v1, "api"))),
+    path("schema/", Schema.as_view(), name="schema"),
+    path("docs/", Docs.as_view(url_name="schema"), name="docs"),
+    path("redoc/", Redoc.as_view(url_name="schema"), name="redoc"),
+]

@@ -1,0 +1,42 @@
+"""Configurations that are refused (errors, in production) or warned of, before anything is served."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Warning, register
+
+HINT = "See the list of settings in docs/operations.md."
+
+
+@register("temps")
+def production_is_safe(**_options: Any) -> list[CheckMessage]:
+    """``ENVIRONMENT=production`` starts only with settings that one would want in production (O-02)."""
+    if not settings.PRODUCTION:
+        return []
+    refused: list[tuple[str, str, bool]] = [
+        ("E001", "SECRET_KEY is missing or has fewer than 32 characters", len(settings.SECRET_KEY) < 32),
+        ("E002", "DEBUG is on", settings.DEBUG),
+        ("E003", "ALLOWED_HOSTS is empty or holds a wildcard", _open_hosts()),
+        ("E004", "CORS_ORIGINS holds a wildcard", "*" in settings.CORS_ORIGINS),
+        ("E005", "the database is SQLite; set DATABASE_URL, or TEMPS_ALLOW_SQLITE=1 for a single host", _sqlite()),
+        ("E006", "AUTH_ENABLED is false", not settings.AUTH_ENABLED),
+    ]
+    return [Error(message, hint=HINT, id=f"temps.{code}") for code, message, found in refused if found]
+
+
+@register("temps")
+def authentication_stays_on(**_options: Any) -> list[CheckMessage]:
+    """Nothing in Temps works without knowing who asks; the switch exists so that a copied setting is noticed."""
+    if settings.AUTH_ENABLED or settings.PRODUCTION:
+        return []
+    return [Warning("AUTH_ENABLED=false has no effect: Temps always authenticates", id="temps.W001")]
+
+
+def _open_hosts() -> bool:
+    return not settings.ALLOWED_HOSTS or any(host.startswith(("*", ".")) and len(host) < 3 for host in settings.ALLOWED_HOSTS)
+
+
+def _sqlite() -> bool:
+    return settings.DATABASES["default"]["ENGINE"].endswith("sqlite3") and not settings.ALLOW_SQLITE

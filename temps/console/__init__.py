@@ -1,0 +1,1 @@
+"""The console: Django's admin with django-unfold, at the root of the site."""

@@ -1,0 +1,61 @@
+"""What every request gets, once: an id, the client's address, and who acts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import structlog
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.utils.functional import SimpleLazyObject
+
+from accounts.sessions import actor_of_session
+from temps.lib.actor import new_request_id
+from temps.lib.client_ip import UnknownClient, client_address
+
+log = structlog.get_logger("temps.request")
+GetResponse = Callable[[HttpRequest], HttpResponse]
+
+
+class RequestContext:
+    """Sets ``request.request_id`` and ``request.client_address``, and writes one log line a request.
+
+    A forwarded chain that makes no sense is refused: an address that cannot be told cannot be judged.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        request.request_id = new_request_id()
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=request.request_id)
+        peer = request.META.get("REMOTE_ADDR") or ""
+        forwarded = request.META.get("HTTP_X_FORWARDED_FOR")
+        try:
+            address = client_address(peer, forwarded, settings.TRUSTED_PROXIES)
+        except UnknownClient as error:
+            log.warning("request.unknown_client", peer=peer, reason=str(error))
+            return HttpResponse("400: the client's address cannot be told\n", status=400, content_type="text/plain")
+        request.client_address = str(address)
+        response = self.get_response(request)
+        response["X-Request-Id"] = request.request_id
+        log.info(
+            "request",
+            method=request.method,
+            path=request.path,
+            status=response.status_code,
+            client=request.client_address,
+        )
+        return response
+
+
+class Identity:
+    """Sets ``request.actor``: who the session says acts. API credentials are read later, by the API itself."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        request.actor = SimpleLazyObject(lambda: actor_of_session(request))
+        return self.get_response(request)

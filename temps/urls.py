@@ -1,0 +1,17 @@
+"""Every address of the platform."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.urls import include, path
+
+from temps import health
+
+urlpatterns = [
+    path("healthz", health.healthz),
+    path("readyz", health.readyz),
+    path("accounts/", include("accounts.urls")),
+    path("api/", include("temps.api.urls")),
+    path("", include("certificates.urls")),
+    path("", admin.site.urls),
+]
