@@ -8,13 +8,14 @@ import sys
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "temps.settings")
+    from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
 
     from temps.lib.env import EnvError
 
     try:
         execute_from_command_line(sys.argv)
-    except EnvError as error:
+    except (EnvError, ImproperlyConfigured) as error:
         sys.exit(f"error: {error}")
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
+from django.core.exceptions import ImproperlyConfigured
 
 HINT = "See the list of settings in docs/operations.md."
 
@@ -16,7 +17,7 @@ def production_is_safe(**_options: Any) -> list[CheckMessage]:
     if not settings.PRODUCTION:
         return []
     refused: list[tuple[str, str, bool]] = [
-        ("E001", "SECRET_KEY is missing or has fewer than 32 characters", len(settings.SECRET_KEY) < 32),
+        ("E001", "SECRET_KEY is missing or has fewer than 32 characters", _weak_secret_key()),
         ("E002", "DEBUG is on", settings.DEBUG),
         ("E003", "ALLOWED_HOSTS is empty or holds a wildcard", _open_hosts()),
         ("E004", "CORS_ORIGINS holds a wildcard", "*" in settings.CORS_ORIGINS),
@@ -34,8 +35,15 @@ def authentication_stays_on(**_options: Any) -> list[CheckMessage]:
     return [Warning("AUTH_ENABLED=false has no effect: Temps always authenticates", id="temps.W001")]
 
 
+def _weak_secret_key() -> bool:
+    try:
+        return len(settings.SECRET_KEY) < 32
+    except ImproperlyConfigured:  # Django's own word for an empty one
+        return True
+
+
 def _open_hosts() -> bool:
-    return not settings.ALLOWED_HOSTS or any(host.startswith(("*", ".")) and len(host) < 3 for host in settings.ALLOWED_HOSTS)
+    return not settings.ALLOWED_HOSTS or any(host in ("*", ".") for host in settings.ALLOWED_HOSTS)
 
 
 def _sqlite() -> bool:

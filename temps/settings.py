@@ -31,7 +31,7 @@ AUTH_ENABLED = env.flag("AUTH_ENABLED", default=True)
 ALLOW_SQLITE = env.flag("TEMPS_ALLOW_SQLITE")
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", "" if PRODUCTION else "localhost,127.0.0.1,[::1]")
 CORS_ORIGINS = env.words("CORS_ORIGINS")
-TRUSTED_PROXIES = parse_networks(env.words("TRUSTED_PROXIES"))
+TRUSTED_PROXIES = env.parsed("TRUSTED_PROXIES", parse_networks)
 ENCRYPTION_KEY_FILE = str(DATA_DIR / "encryption_key")
 
 RATE_LIMIT_ENABLED = env.flag("RATE_LIMIT_ENABLED", default=True)

@@ -6,11 +6,14 @@ The file form keeps secrets out of process lists and crash dumps, and is what Do
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TypeVar
 
 TRUE = frozenset({"1", "true", "yes", "on"})
 FALSE = frozenset({"0", "false", "no", "off", ""})
+
+T = TypeVar("T")
 
 
 class EnvError(ValueError):
@@ -64,3 +67,10 @@ class Env:
     def words(self, name: str, default: str = "") -> list[str]:
         """A comma-separated list, blanks dropped."""
         return [word.strip() for word in self.text(name, default).split(",") if word.strip()]
+
+    def parsed(self, name: str, parse: Callable[[list[str]], T]) -> T:
+        """The comma-separated list, read by ``parse``, whose :class:`ValueError` becomes an :class:`EnvError`."""
+        try:
+            return parse(self.words(name))
+        except ValueError as error:
+            raise EnvError(f"{name}: {error}") from None
