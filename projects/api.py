@@ -12,14 +12,16 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from projects.models import Project
+from projects.models import Environment, Project
 from projects.services import DEFAULT_ENVIRONMENTS, create_project, delete_project, project_by_slug, update_project
 from rbac.guards import actor_of
 from rbac.permissions import Permission
 
 
 class ProjectOut(serializers.ModelSerializer[Project]):
-    environments = serializers.SlugRelatedField("slug", many=True, read_only=True)
+    environments: serializers.SlugRelatedField[Environment] = serializers.SlugRelatedField(
+        "slug", many=True, read_only=True
+    )
 
     class Meta:
         model = Project

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import cast
 
 import structlog
 from django.conf import settings
@@ -10,8 +11,9 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.functional import SimpleLazyObject
 
 from accounts.sessions import actor_of_session
-from temps.lib.actor import new_request_id
+from temps.lib.actor import Actor, new_request_id
 from temps.lib.client_ip import UnknownClient, client_address
+from temps.lib.request import of
 
 log = structlog.get_logger("temps.request")
 GetResponse = Callable[[HttpRequest], HttpResponse]
@@ -27,9 +29,10 @@ class RequestContext:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        request.request_id = new_request_id()
+        known = of(request)
+        known.request_id = new_request_id()
         structlog.contextvars.clear_contextvars()
-        structlog.contextvars.bind_contextvars(request_id=request.request_id)
+        structlog.contextvars.bind_contextvars(request_id=known.request_id)
         peer = request.META.get("REMOTE_ADDR") or ""
         forwarded = request.META.get("HTTP_X_FORWARDED_FOR")
         try:
@@ -37,15 +40,15 @@ class RequestContext:
         except UnknownClient as error:
             log.warning("request.unknown_client", peer=peer, reason=str(error))
             return HttpResponse("400: the client's address cannot be told\n", status=400, content_type="text/plain")
-        request.client_address = str(address)
+        known.client_address = str(address)
         response = self.get_response(request)
-        response["X-Request-Id"] = request.request_id
+        response["X-Request-Id"] = known.request_id
         log.info(
             "request",
             method=request.method,
             path=request.path,
             status=response.status_code,
-            client=request.client_address,
+            client=known.client_address,
         )
         return response
 
@@ -57,5 +60,5 @@ class Identity:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        request.actor = SimpleLazyObject(lambda: actor_of_session(request))
+        of(request).actor = cast("Actor", SimpleLazyObject(lambda: actor_of_session(request)))
         return self.get_response(request)

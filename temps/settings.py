@@ -110,7 +110,7 @@ DATABASES: dict[str, Any] = {
     )
 }
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
-    # Web, worker and beat write at once: readers never wait (WAL), writers queue instead of failing half-way (IMMEDIATE).
+    # Web, worker and beat write at once: readers never wait (WAL), writers queue and never fail half-way (IMMEDIATE).
     DATABASES["default"]["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
         "timeout": 20,
@@ -231,4 +231,3 @@ UNFOLD = {
     "SIDEBAR": {"show_search": False, "navigation": "temps.console.navigation.sidebar"},
     "STYLES": [lambda request: static("temps/console.css")],
 }
-

@@ -40,7 +40,7 @@ class Child:
             list(self.command),
             env=self.environment,
             start_new_session=True,
-            preexec_fn=_die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509  no threads here
+            preexec_fn=_die_with_parent if sys.platform == "linux" else None,  # safe: no threads here
         )
         self.started_at = time.monotonic()
 
@@ -52,7 +52,7 @@ class Child:
         if time.monotonic() - self.started_at > STABLE_SECONDS:
             self.failures = 0
         self.failures += 1
-        pause = min(LONGEST_PAUSE, 0.5 * 2**self.failures)
+        pause = min(LONGEST_PAUSE, 0.5 * float(2**self.failures))
         self.resume_at = time.monotonic() + pause
         return pause
 

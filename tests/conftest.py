@@ -2,40 +2,43 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.apps import apps
+from django.core.cache import cache
 from django.db import connection
+from django.db.models.signals import post_migrate
 from django.test import Client
 
 from accounts.models import User
-from audit.triggers import SQLITE
-from tests import peers, world as worlds
+from audit.triggers import POSTGRESQL, SQLITE
+from tests import peers
+from tests import world as worlds
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if item.get_closest_marker("postgresql") and "TEMPS_TEST_DATABASE_URL" not in __import__("os").environ:
+        if item.get_closest_marker("postgresql") and "TEMPS_TEST_DATABASE_URL" not in os.environ:
             item.add_marker(pytest.mark.skip(reason="needs PostgreSQL: make test runs it there"))
 
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
-    """On SQLite, flushing between transactional tests deletes rows; the trigger against that has its own test."""
-    if connection.vendor == "sqlite":
-        with django_db_blocker.unblock(), connection.cursor() as cursor:
-            for name in SQLITE:
-                cursor.execute(f"DROP TRIGGER IF EXISTS {name}")
+    """Emptying the tables between transactional tests deletes events; the triggers against that have their own tests."""
+    post_migrate.disconnect(sender=apps.get_app_config("audit"), dispatch_uid="audit.triggers")
+    sqlite = connection.vendor == "sqlite"
+    with django_db_blocker.unblock(), connection.cursor() as cursor:
+        for name in SQLITE if sqlite else POSTGRESQL:
+            cursor.execute(f"DROP TRIGGER IF EXISTS {name}" if sqlite else f"DROP TRIGGER {name} ON audit_event")
 
 
 @pytest.fixture(autouse=True)
-def _empty_cache() -> Iterator[None]:
-    from django.core.cache import cache
-
+def _empty_cache() -> None:
     cache.clear()
-    yield
 
 
 @pytest.fixture

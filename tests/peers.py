@@ -61,7 +61,9 @@ def accepts(port: int) -> bool:
 
 
 @contextlib.contextmanager
-def running(command: Sequence[str], *, log: Path, env: dict[str, str] | None = None) -> Iterator[subprocess.Popen[bytes]]:
+def running(
+    command: Sequence[str], *, log: Path, env: dict[str, str] | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
     """Run ``command`` for the block, its output in ``log``; terminated, then killed, at the end."""
     with log.open("wb") as output:
         process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=env)
@@ -85,6 +87,9 @@ def has_postgresql() -> bool:
     return shutil.which("postgres", path=os.pathsep.join([os.environ["PATH"], *postgresql_places()])) is not None
 
 
+INITDB = ("-U", "temps", "-A", "trust", "-E", "UTF8", "--no-sync")
+
+
 @contextlib.contextmanager
 def postgresql() -> Iterator[str]:
     """A private PostgreSQL on a free port; yields its URL. It refuses to run as root, so root lends it an account."""
@@ -97,12 +102,13 @@ def postgresql() -> Iterator[str]:
             shutil.chown(home, "postgres", "postgres")
         data = home / "data"
         subprocess.run(
-            [*as_other, str(bin_dir / "initdb"), "-D", str(data), "-U", "temps", "-A", "trust", "-E", "UTF8", "--no-sync"],
+            [*as_other, str(bin_dir / "initdb"), "-D", str(data), *INITDB],
             check=True,
             capture_output=True,
             cwd="/",
         )
-        options = f"-p {port} -k {home} -c listen_addresses=127.0.0.1 -c fsync=off -c synchronous_commit=off -c max_connections=60"
+        fast = "-c fsync=off -c synchronous_commit=off -c max_connections=60"  # nothing here outlives the tests
+        options = f"-p {port} -k {home} -c listen_addresses=127.0.0.1 {fast}"
         control = [*as_other, str(bin_dir / "pg_ctl"), "-D", str(data)]
         subprocess.run(
             [*control, "-w", "-l", str(home / "log"), "-o", options, "start"], check=True, capture_output=True, cwd="/"

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from django.urls import include, path
+from django.urls import URLPattern, URLResolver, include, path
 
 from temps.api.root import Root
 from temps.api.schema import Docs, Redoc, Schema
 
-v1 = [
+v1: list[URLPattern | URLResolver] = [
     path("", Root.as_view(), name="root"),
     path("", include("accounts.api")),
     path("", include("projects.api")),

@@ -172,4 +172,4 @@ def write_keyring(path: Path, keys: Iterable[Key], *, replace: bool) -> None:
         return
     draft = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
     create_private(draft, content)
-    os.replace(draft, path)
+    draft.replace(path)

@@ -31,9 +31,9 @@ class Command(TempsCommand):
         name: Annotated[str, Option("--name", help="What people call it.")],
         slug: Annotated[str, Option("--slug", help="What commands call it; made from the name if left out.")] = "",
         description: Annotated[str, Option("--description")] = "",
-        environments: Annotated[
-            str, Option("--environments", help="Comma-separated slugs.")
-        ] = ",".join(DEFAULT_ENVIRONMENTS),
+        environments: Annotated[str, Option("--environments", help="Comma-separated slugs.")] = ",".join(
+            DEFAULT_ENVIRONMENTS
+        ),
         as_json: AsJson = False,
         as_user: AsUser = "",
     ) -> None:
