@@ -31,6 +31,9 @@ AUTH_ENABLED = env.flag("AUTH_ENABLED", default=True)
 ALLOW_SQLITE = env.flag("TEMPS_ALLOW_SQLITE")
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", "" if PRODUCTION else "localhost,127.0.0.1,[::1]")
 CORS_ORIGINS = env.words("CORS_ORIGINS")
+CORS_ALLOW_ALL_ORIGINS = "*" in CORS_ORIGINS  # refused in production by temps.checks
+CORS_ALLOWED_ORIGINS = [origin for origin in CORS_ORIGINS if origin != "*"]
+CORS_URLS_REGEX = r"^/api/"
 TRUSTED_PROXIES = env.parsed("TRUSTED_PROXIES", parse_networks)
 ENCRYPTION_KEY_FILE = str(DATA_DIR / "encryption_key")
 
@@ -53,6 +56,7 @@ INSTALLED_APPS = [
     "allauth.account",
     "django_otp",
     "csp",
+    "corsheaders",
     "auditlog",
     "rest_framework",
     "rest_framework_simplejwt.token_blacklist",
@@ -76,6 +80,7 @@ MIDDLEWARE = [
     "firewall.middleware.Headers",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",

@@ -13,9 +13,11 @@ from django.core.cache import cache
 from django.db import connection
 from django.db.models.signals import post_migrate
 from django.test import Client
+from rest_framework.test import APIClient
 
 from accounts.models import User
 from audit.triggers import POSTGRESQL, SQLITE
+from temps.lib.actor import Credential
 from tests import peers
 from tests import world as worlds
 
@@ -69,3 +71,16 @@ def data_dir(settings: Any, tmp_path: Path) -> Path:
 def redis_url() -> Iterator[str]:
     with peers.redis() as url:
         yield url
+
+
+@pytest.fixture
+def api() -> Callable[..., APIClient]:
+    """An API client that speaks as this user, with the credential given or a session; as a stranger without one."""
+
+    def speaking_as(user: User | None = None, credential: Credential | None = None) -> APIClient:
+        client = APIClient()
+        if user is not None:
+            client.force_authenticate(user, worlds.acting(user, credential))
+        return client
+
+    return speaking_as
