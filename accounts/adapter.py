@@ -1,2 +1,67 @@
+"""What django-allauth asks of us: how a password is checked, which stages a sign-in has, and what its ends record."""
+
+from __future__ import annotations
+
+from typing import Any
+
 from allauth.account.adapter import DefaultAccountAdapter
-class AccountAdapter(DefaultAccountAdapter): pass
+from allauth.core.exceptions import ImmediateHttpResponse
+from django.contrib.auth import login as start_session
+from django.contrib.auth import logout as end_session
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+
+from accounts.models import User
+from accounts.policy import factor_of
+from accounts.services import actor_for
+from accounts.sessions import origin
+from accounts.sign_in import record_sign_in, record_sign_out, user_with_password
+from temps.lib.actor import Actor, Credential, CredentialKind
+from temps.lib.request import of
+
+BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
+
+
+class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
+    error_messages = DefaultAccountAdapter.error_messages | {
+        "email_password_mismatch": "That address and password do not belong together."
+    }
+
+    def get_login_stages(self) -> list[str]:
+        return ["accounts.stages.TotpStage", "accounts.stages.EnrolStage"]
+
+    def authenticate(self, request: HttpRequest, **credentials: Any) -> User | None:
+        actor = Actor.anonymous(**origin(request))
+        return user_with_password(credentials.get("email", ""), credentials.get("password", ""), actor=actor)
+
+    def login(self, request: HttpRequest, user: User) -> None:
+        """Every stage is passed: start the session, unless the account was disabled on the way."""
+        user.refresh_from_db()
+        if not user.is_active:
+            raise ImmediateHttpResponse(self.respond_user_inactive(request, user))
+        start_session(request, user, backend=BACKEND)
+        factor = factor_of(user)
+        actor = actor_for(user, Credential(CredentialKind.SESSION), **origin(request))
+        record_sign_in(user, actor=actor, factor=factor.public_id if factor else "")
+
+    def logout(self, request: HttpRequest) -> None:
+        user = request.user
+        end_session(request)
+        if isinstance(user, User):
+            record_sign_out(user, actor=actor_for(user, Credential(CredentialKind.SESSION), **origin(request)))
+
+    def respond_user_inactive(self, request: HttpRequest, user: User) -> HttpResponse:
+        return redirect("account_login")
+
+    def get_client_ip(self, request: HttpRequest) -> str:
+        return of(request).client_address
+
+    def is_open_for_signup(self, request: HttpRequest) -> bool:
+        return False
+
+    def is_ajax(self, request: HttpRequest) -> bool:
+        """Programs have the API; the pages answer people alone."""
+        return False
+
+    def add_message(self, *_args: Any, **_options: Any) -> None:
+        """No "you have signed in" above the console: one sees that."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 from django.core.management.base import CommandError
 from django.db.utils import OperationalError, ProgrammingError
@@ -30,13 +30,14 @@ def acting(email: str = "") -> Actor:
 
 
 class TempsCommand(TyperCommand):
-    """A command whose foreseen errors are one line on standard error and exit status 1."""
+    # Foreseen errors are one line on standard error and exit status 1. No docstring: it would show as the help of every
+    # command that has none.
 
-    requires_system_checks: ClassVar[list[str]] = []
+    requires_system_checks = ()
 
     def execute(self, *args: Any, **options: Any) -> Any:
         try:
-            return super().execute(*args, **options)
+            return super().execute(*args, **options)  # type: ignore[no-untyped-call]
         except TempsError as error:
             if isinstance(error, Denied):
                 record_denial(error)

@@ -1,16 +1,34 @@
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, ClassVar
 
+from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.db import models
+from django.db.models import Q
 from django.db.models.functions import Lower
+from django_otp.models import Device, ThrottlingMixin
 
+from rbac.permissions import Permission
+from rbac.services import allowed
 from temps.lib import clock
+from temps.lib.actor import Actor, CredentialKind
 from temps.lib.ids import PublicIdField
 
 
-class UserManager(BaseUserManager["User"]):
+class UserQuerySet(models.QuerySet["User"]):
+    def visible_to(self, actor: Actor) -> UserQuerySet:
+        """All accounts for those who may read them; for everyone else their own."""
+        if allowed(actor, Permission.USERS_READ):
+            return self
+        return self.none() if actor.user_pk is None else self.filter(pk=actor.user_pk)
+
+
+_UserManager = BaseUserManager.from_queryset(UserQuerySet)
+
+
+class UserManager(_UserManager["User"]):
     def get_by_natural_key(self, username: str | None) -> User:
         return self.get(email__iexact=username or "")
 
@@ -21,7 +39,7 @@ class UserKind(models.TextChoices):
     """Owns keys for machines; never signs in."""
 
 
-class User(AbstractBaseUser):
+class User(AbstractBaseUser):  # type: ignore[django-manager-missing]  # django-otp is untyped
     """Someone, or something, that holds grants. Authority comes from grants alone: there is no superuser flag."""
 
     public_id = PublicIdField(prefix="usr")
@@ -61,3 +79,156 @@ class User(AbstractBaseUser):
 
     def has_module_perms(self, _app_label: str) -> bool:
         return False
+
+
+class MfaRequirement(models.TextChoices):
+    OFF = "off", "nobody"
+    ADMINS = "admins", "administrators of the platform"
+    EVERYONE = "everyone", "everyone"
+
+
+class SignInPolicy(models.Model):
+    """What signing in demands. There is one row at most; without it the defaults hold."""
+
+    ONLY = 1
+    id = models.PositiveSmallIntegerField(primary_key=True, default=ONLY, editable=False)
+    require_mfa = models.CharField(
+        "second factor required of", max_length=8, choices=MfaRequirement.choices, default=MfaRequirement.ADMINS
+    )
+
+    class Meta:
+        verbose_name = verbose_name_plural = "sign-in policy"
+        constraints = (
+            models.CheckConstraint(condition=Q(id=1), name="sign_in_policy_is_one"),
+            models.CheckConstraint(
+                condition=Q(require_mfa__in=MfaRequirement.values), name="sign_in_policy_require_mfa_is_known"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return "sign-in policy"
+
+
+class TotpDevice(ThrottlingMixin, Device):  # type: ignore[misc]
+    """An authenticator app (RFC 6238). Unconfirmed until a first code has shown that the app holds the secret."""
+
+    WRONG_CODES_COUNTED = 10
+    """The wait doubles with each wrong code in a row, from one second to 2**9 (nine minutes): a guesser has a few
+    hundred tries a day against a million codes, and the owner is never locked out for longer."""
+
+    public_id = PublicIdField(prefix="otp")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="totp_devices")
+    secret = models.BinaryField(editable=False)
+    """Sealed, bound to this row."""
+    last_step = models.BigIntegerField(default=-1, editable=False)
+    """The time step (30 s each since 1970) of the last code accepted; only later ones pass, so none passes twice."""
+    drift = models.SmallIntegerField(default=0, editable=False)
+    """Steps by which the app's clock is known to differ from ours."""
+    created_at = models.DateTimeField(default=clock.now, editable=False)
+    throttling_failure_count: int
+
+    objects: ClassVar[models.Manager[TotpDevice]] = models.Manager()
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("user", "confirmed"), name="totp_device_one_of_each_kind"),)
+
+    def __str__(self) -> str:
+        return self.public_id
+
+    def get_throttle_factor(self) -> int:
+        return 1
+
+    def throttle_increment(self, commit: bool = True) -> None:
+        super().throttle_increment(commit=False)
+        self.throttling_failure_count = min(self.throttling_failure_count, self.WRONG_CODES_COUNTED)
+        if commit:
+            self.save(update_fields=["throttling_failure_timestamp", "throttling_failure_count"])
+
+
+class SetupLink(models.Model):
+    """The one-time link that makes the first administrator. One row at most, so a new link voids the one before."""
+
+    ONLY = 1
+    id = models.PositiveSmallIntegerField(primary_key=True, default=ONLY, editable=False)
+    token_hash = models.CharField(max_length=64, editable=False)
+    """SHA-256 of the token, which has 256 random bits and therefore needs no slow hash."""
+    expires_at = models.DateTimeField(editable=False)
+    used_at = models.DateTimeField(null=True, editable=False)
+
+    class Meta:
+        constraints = (models.CheckConstraint(condition=Q(id=1), name="setup_link_is_one"),)
+
+    def __str__(self) -> str:
+        return "setup link"
+
+
+class TokenFamily(models.Model):
+    """One sign-in over the API and the tokens that came of it: one refresh token at a time, and its access tokens."""
+
+    public_id = PublicIdField(prefix="fam")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="token_families")
+    current = models.CharField(max_length=64, editable=False)
+    """The id (``jti``) of the only refresh token that is good now; an older one betrays a copy."""
+    password_mark = models.CharField(max_length=64, editable=False)
+    """Django's session hash of the password at sign-in: a changed password ends the family."""
+    factor = models.CharField(max_length=32, blank=True, editable=False)
+    """The public id of the second factor that was passed; empty for none."""
+    second_factor_at = models.DateTimeField(null=True, editable=False)
+    created_at = models.DateTimeField(default=clock.now, editable=False)
+    expires_at = models.DateTimeField(editable=False, db_index=True)
+    revoked_at = models.DateTimeField(null=True, editable=False)
+
+    class Meta:
+        ordering = ("-id",)
+        verbose_name_plural = "token families"
+
+    def __str__(self) -> str:
+        return self.public_id
+
+
+class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
+    def visible_to(self, actor: Actor) -> ApiKeyQuerySet:
+        """All keys for those who may read them, one's own otherwise; a key without that scope sees itself alone."""
+        if allowed(actor, Permission.API_KEYS_READ):
+            return self
+        if actor.credential.kind is CredentialKind.API_KEY:
+            return self.filter(public_id=actor.credential.id)
+        return self.filter(owner_id=actor.user_pk)
+
+
+class ApiKey(models.Model):
+    """A credential for a program, with at most its owner's rights. The secret is shown once and kept as a hash."""
+
+    public_id = PublicIdField(prefix="key")
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="api_keys")
+    name = models.CharField(max_length=120)
+    prefix = models.CharField(max_length=16, unique=True, editable=False)
+    """The part of the key that is no secret: it finds the row, and names the key in the hands of whoever finds it."""
+    secret_hash = models.CharField(max_length=128, editable=False)
+    scopes = models.JSONField(default=list)
+    """Permissions by name, in the order of the catalogue."""
+    allowed_networks = models.JSONField(default=list, blank=True)
+    """Networks in CIDR form that the key may be used from; empty for anywhere."""
+    expires_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, editable=False)
+    last_used_at = models.DateTimeField(null=True, editable=False)
+    last_used_ip = models.CharField(max_length=45, blank=True, editable=False)
+    created_at = models.DateTimeField(default=clock.now, editable=False)
+    created_by = models.CharField(max_length=254, editable=False)
+    """The label of the actor, by value."""
+
+    objects = ApiKeyQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-id",)
+        verbose_name = "API key"
+        verbose_name_plural = "API keys"
+
+    def __str__(self) -> str:
+        return f"{self.name} (tmp_{self.prefix}_…)"
+
+    def status_at(self, moment: datetime) -> str:
+        """``active``, ``expired`` or ``revoked``."""
+        if self.revoked_at is not None:
+            return "revoked"
+        return "expired" if self.expires_at is not None and self.expires_at <= moment else "active"

@@ -13,9 +13,9 @@ from accounts.models import User, UserKind
 from audit.actions import Action
 from audit.services import record
 from rbac.permissions import Permission
-from rbac.services import refuse_last_of, require
-from temps.lib.actor import Actor, ActorKind, Credential
-from temps.lib.errors import Conflict, Invalid, NotFound
+from rbac.services import assign_role, known_role, refuse_last_of, require
+from temps.lib.actor import Actor, ActorKind, Credential, CredentialKind
+from temps.lib.errors import Conflict, Denied, Invalid, NotFound
 
 
 def actor_for(
@@ -49,6 +49,22 @@ def user_by_email(email: str) -> User:
     return user
 
 
+def user_by_id(public_id: str, *, actor: Actor) -> User:
+    """The account with this id, if ``actor`` may see it. Raises :class:`NotFound`."""
+    user = User.objects.visible_to(actor).filter(public_id=public_id).first()
+    if user is None:
+        raise NotFound(f"there is no user '{public_id}'")
+    return user
+
+
+def visible_user_by_email(email: str, *, actor: Actor) -> User:
+    """The account with this address, if ``actor`` may see it. Raises :class:`NotFound`."""
+    user = User.objects.visible_to(actor).filter(email=email.strip().lower()).first()
+    if user is None:
+        raise NotFound(f"there is no user '{email.strip()}'")
+    return user
+
+
 def clean_email(email: str) -> str:
     """``email`` in the form it is stored in. Raises :class:`Invalid`."""
     email = email.strip().lower()
@@ -57,6 +73,13 @@ def clean_email(email: str) -> str:
     except ValidationError:
         raise Invalid(f"'{email}' is not an email address", field="email") from None
     return email
+
+
+def clean_name(name: str) -> str:
+    name = name.strip()
+    if len(name) > 120 or not name.isprintable():
+        raise Invalid("a name has at most 120 characters, all of them printable", field="name")
+    return name
 
 
 def check_password_quality(password: str, user: User | None = None) -> None:
@@ -69,11 +92,19 @@ def check_password_quality(password: str, user: User | None = None) -> None:
 
 @transaction.atomic
 def create_user(
-    email: str, *, actor: Actor, password: str | None = None, name: str = "", kind: UserKind = UserKind.PERSON
+    email: str,
+    *,
+    actor: Actor,
+    password: str | None = None,
+    name: str = "",
+    kind: UserKind = UserKind.PERSON,
+    role: str = "",
 ) -> User:
-    """Make an account. Without a password it cannot sign in with one."""
+    """Make an account, with a role on the platform if one is named. Without a password it cannot sign in with one."""
     require(actor, Permission.USERS_CREATE)
-    user = User(email=clean_email(email), name=name.strip(), kind=kind)
+    if role:
+        known_role(role, on_project=False)
+    user = User(email=clean_email(email), name=clean_name(name), kind=kind)
     if password is None:
         user.set_unusable_password()
     else:
@@ -83,6 +114,8 @@ def create_user(
         raise Conflict(f"there is a user {user.email} already", field="email")
     user.save()
     record(actor, Action.USER_CREATE, ("user", user.public_id), f"created the {kind.value} {user.email}")
+    if role:
+        assign_role(user, role, actor=actor)
     return user
 
 
@@ -97,4 +130,19 @@ def set_active(user: User, active: bool, *, actor: Actor) -> User:
     user.save(update_fields=["is_active"])
     verb = "enabled" if active else "disabled"
     record(actor, Action.USER_UPDATE, ("user", user.public_id), f"{verb} {user.email}", metadata={"active": active})
+    return user
+
+
+@transaction.atomic
+def set_password(user: User, password: str, *, actor: Actor) -> User:
+    """Give ``user`` a new password, for someone who lost theirs. Their sessions and tokens end at once."""
+    if actor.credential.kind is CredentialKind.API_KEY:
+        raise Denied("an API key cannot set anybody's password", actor=actor)
+    require(actor, Permission.USERS_UPDATE)
+    if user.kind != UserKind.PERSON:
+        raise Invalid(f"{user.email} is a service: it has API keys and no password", field="email")
+    check_password_quality(password, user)
+    user.set_password(password)
+    user.save(update_fields=["password"])
+    record(actor, Action.USER_PASSWORD_CHANGE, ("user", user.public_id), f"set the password of {user.email}")
     return user

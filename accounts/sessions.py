@@ -1,7 +1,72 @@
+"""The browser's session: who it says acts, and when its second factor was passed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from django.contrib.sessions.backends.base import SessionBase
+from django.http import HttpRequest
+
+from accounts.models import User
+from accounts.policy import satisfied
 from accounts.services import actor_for
-from temps.lib.actor import Actor, Credential, CredentialKind
-def actor_of_session(request):
+from temps.lib import clock
+from temps.lib.actor import Actor, ActorKind, Credential, CredentialKind
+from temps.lib.request import of
+
+_MARK = "second_factor"
+
+
+def mark_second_factor(session: SessionBase, user: User, factor: str, *, at: datetime | None = None) -> None:
+    """Note in ``session`` that ``user`` passed the second factor with the public id ``factor``.
+
+    The mark names the user: in a session that comes to belong to someone else it is worth nothing.
+    """
+    session[_MARK] = {"user": user.public_id, "factor": factor, "at": (at or clock.now()).timestamp()}
+
+
+def actor_of_session(request: HttpRequest) -> Actor:
+    """Who acts in this session: nobody, unless the sign-in is complete by the policy in force now.
+
+    Asked on every request, so a disabled account, or a new administrator without a second factor, is nobody at once.
+    """
     user = request.user
-    if not user.is_authenticated:
-        return Actor.anonymous(address=request.client_address, request_id=request.request_id)
-    return actor_for(user, Credential(CredentialKind.SESSION), address=request.client_address, request_id=request.request_id)
+    if isinstance(user, User) and user.is_active:
+        mark = _mark_of(request.session, user)
+        if satisfied(user, mark.get("factor", "")):
+            at = datetime.fromtimestamp(mark["at"], UTC) if mark else None
+            return actor_for(user, Credential(CredentialKind.SESSION), second_factor_at=at, **origin(request))
+    return Actor.anonymous(**origin(request))
+
+
+def incomplete_user(request: HttpRequest) -> User | None:
+    """The user of a session that lacks the second factor which is asked of them now."""
+    user = request.user
+    if isinstance(user, User) and user.is_active and not actor_of_session(request).is_authenticated:
+        return user
+    return None
+
+
+def without_rights(user: User, visitor: Actor) -> Actor:
+    """Someone whose password was right and whose sign-in is not complete: has a name for the record, and no right.
+
+    Rights hang on the key of the account, which this actor does not carry.
+    """
+    return replace(visitor, kind=ActorKind.USER, id=user.public_id, label=user.email, user_pk=None)
+
+
+def origin(request: HttpRequest) -> dict[str, Any]:
+    """What a request knows about where it comes from, as the arguments of an :class:`Actor`."""
+    known = of(request)
+    return {
+        "address": known.client_address,
+        "user_agent": known.META.get("HTTP_USER_AGENT", ""),
+        "request_id": known.request_id,
+    }
+
+
+def _mark_of(session: SessionBase, user: User) -> dict[str, Any]:
+    mark: dict[str, Any] = session.get(_MARK) or {}
+    return mark if mark.get("user") == user.public_id else {}

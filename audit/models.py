@@ -1,6 +1,6 @@
-"""The event: one row for one thing that somebody did, or was not let do.
+"""The event, one row for one thing that somebody did, or was not let do; and the export, a file of many.
 
-Rows are written by ``audit.services.record`` alone and never change: the manager refuses it, and triggers in the
+Events are written by ``audit.services.record`` alone and never change: the manager refuses it, and triggers in the
 database refuse it to everyone else (``audit.triggers``). History outlives what it describes, so an event names
 users and objects by value and has no foreign key.
 """
@@ -13,6 +13,7 @@ from django.db import models
 
 from audit.actions import Result
 from temps.lib import clock
+from temps.lib.actor import Actor
 from temps.lib.ids import PublicIdField
 
 
@@ -88,7 +89,74 @@ class Event(models.Model):
             "resourceType": self.resource_type,
             "resourceId": self.resource_id,
             "description": self.description,
-            "metadata": {"eventId": self.public_id, "requestId": self.request_id, "project": self.project}
-            | self.metadata,
+            "metadata": self.metadata
+            | {"eventId": self.public_id, "requestId": self.request_id, "project": self.project},
             "result": self.result,
         }
+
+
+class ExportState(models.TextChoices):
+    PENDING = "pending"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    EXPIRED = "expired"
+    """It was done, and its file has been removed since."""
+
+
+class ExportFormat(models.TextChoices):
+    JSON = "json", "JSON"
+
+
+class ExportQuerySet(models.QuerySet["Export"]):
+    def visible_to(self, actor: Actor) -> ExportQuerySet:
+        """Those that ``actor`` asked for: a file of everything is for nobody else."""
+        return self.filter(requested_by=actor.id)
+
+
+class Export(models.Model):
+    """The events of a range of days (UTC, both ends included) as one file in the data directory."""
+
+    public_id = PublicIdField(prefix="exp")
+    requested_by = models.CharField(max_length=64, editable=False)
+    """The public id of the user, or ``operator``; by value, as in events."""
+    requested_label = models.CharField(max_length=254, editable=False)
+    start_date = models.DateField()
+    end_date = models.DateField()
+    format = models.CharField(max_length=8, choices=ExportFormat.choices, default=ExportFormat.JSON)
+    state = models.CharField(max_length=8, choices=ExportState.choices, default=ExportState.PENDING, editable=False)
+    claim = models.CharField(max_length=32, blank=True, editable=False)
+    """Random, new with every try: a worker that was overtaken notices that the export is no longer its own."""
+    attempts = models.PositiveSmallIntegerField(default=0, editable=False)
+    touched_at = models.DateTimeField(null=True, editable=False)
+    """The last sign of life of the worker that holds the claim."""
+    total = models.PositiveBigIntegerField(default=0, editable=False)
+    done = models.PositiveBigIntegerField(default=0, editable=False)
+    size = models.PositiveBigIntegerField(default=0, editable=False)
+    """Bytes of the file."""
+    sha256 = models.CharField("SHA-256", max_length=64, blank=True, editable=False)
+    error = models.CharField(max_length=200, blank=True, editable=False)
+    created_at = models.DateTimeField(default=clock.now, editable=False)
+    finished_at = models.DateTimeField(null=True, editable=False)
+
+    objects = ExportQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-id",)
+        indexes = (models.Index(fields=("requested_by", "-id"), name="export_by_requester"),)
+        constraints = (
+            models.CheckConstraint(
+                name="export_ends_after_it_starts", condition=models.Q(start_date__lte=models.F("end_date"))
+            ),
+            models.CheckConstraint(name="export_state_is_known", condition=models.Q(state__in=ExportState.values)),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.start_date} to {self.end_date} ({self.format})"
+
+    @property
+    def progress(self) -> int:
+        """Percent."""
+        if self.state in (ExportState.DONE, ExportState.EXPIRED):
+            return 100
+        return min(99, self.done * 100 // self.total) if self.total else 0

@@ -9,16 +9,18 @@ import structlog
 from django.db import DatabaseError, connection, models, transaction
 
 from audit.actions import Action, Result
+from audit.masking import masked, masked_text, printable
 from audit.models import Event
-from temps.lib.actor import Actor
-from temps.lib.errors import Denied
+from temps.lib.actor import Actor, ActorKind
+from temps.lib.errors import Denied, Invalid, Unavailable
 
 log = structlog.get_logger(__name__)
 
 METADATA_LIMIT = 8192
 """Bytes of JSON. Metadata is for ids, names and counts; a request body has no place in it."""
 
-
+RESERVED = frozenset({"eventId", "requestId", "project", "credential", "credentialId", "actor"})
+"""Names in metadata that ``record`` and ``Event.as_entry`` set themselves; a caller could only forge them."""
 
 
 def record(
@@ -33,33 +35,37 @@ def record(
 ) -> Event:
     """Append one event, in the transaction of the change that it tells of.
 
-    ``target`` is the object acted on, or its type and id. ``description`` and ``metadata`` never hold a secret value,
-    token or request body. ``project`` is a slug. Calling this outside a transaction is a programming error, because
-    then the change and its record could part.
+    ``target`` is the object acted on, or its type and id. ``description`` and ``metadata`` (plain JSON) never hold a
+    secret value, token or request body; ``audit.masking`` is the net beneath that rule. ``project`` is a slug.
+
+    Raises :class:`Unavailable` when the database refuses the record and :class:`Invalid` when the metadata is too
+    large: either way the transaction, and the change with it, rolls back. Calling this outside a transaction is a
+    programming error, because then the change and its record could part.
     """
     if not connection.in_atomic_block:
         raise RuntimeError("audit.record() belongs in the transaction of the change it records")
     kind, identity = target if isinstance(target, tuple) else _identify(target)
-    details = {"credential": actor.credential.kind.value} | (metadata or {})
-    if actor.credential.id:
-        details.setdefault("credentialId", actor.credential.id)
-    if len(json.dumps(details)) > METADATA_LIMIT:
-        raise ValueError(f"metadata of {action} exceeds {METADATA_LIMIT} bytes")
-    return Event.objects.create(
+    event = Event(
         actor_kind=actor.kind.value,
-        user_id=actor.id or actor.kind.value,
-        user_email=actor.label if "@" in actor.label else "",
-        ip_address=actor.address or "",
-        user_agent=_printable(actor.user_agent)[:512],
+        user_id=_column(actor.id or actor.kind.value, 64),
+        user_email=_column(_email(actor), 254),
+        ip_address=_column(actor.address or "", 45),
+        user_agent=_column(actor.user_agent, 512),
         operation=Action(action).value,
-        resource_type=kind,
-        resource_id=identity[:128],
-        description=_printable(description)[:500],
-        metadata=details,
+        resource_type=_column(kind, 40),
+        resource_id=_column(identity, 128),
+        description=_column(description, 500),
+        metadata=_details(actor, action, metadata or {}),
         result=Result(result).value,
-        project=project,
-        request_id=actor.request_id,
+        project=_column(project, 63),
+        request_id=_column(actor.request_id, 64),
     )
+    try:
+        event.save(force_insert=True)
+    except DatabaseError as error:
+        log.error("audit.not_recorded", operation=event.operation, error=type(error).__name__)
+        raise Unavailable("the audit log cannot be written, so nothing was changed") from error
+    return event
 
 
 def record_denial(denied: Denied) -> None:
@@ -80,8 +86,30 @@ def record_denial(denied: Denied) -> None:
                 metadata={"environment": denied.environment} if denied.environment else None,
                 result=Result.DENIED,
             )
-    except DatabaseError as error:
+    except (DatabaseError, Unavailable) as error:
         log.error("audit.denial_not_recorded", error=type(error).__name__)
+
+
+def _details(actor: Actor, action: Action, metadata: dict[str, Any]) -> dict[str, Any]:
+    forged = RESERVED.intersection(metadata)
+    if forged:
+        raise ValueError(f"audit metadata may not set {', '.join(sorted(forged))}: record() does")
+    details: dict[str, Any] = {"credential": actor.credential.kind.value}
+    if actor.credential.id:
+        details["credentialId"] = printable(actor.credential.id)
+    if actor.label and not _email(actor):
+        details["actor"] = printable(actor.label)
+    details |= masked(metadata)
+    if len(json.dumps(details, ensure_ascii=False, allow_nan=False).encode()) > METADATA_LIMIT:
+        log.error("audit.metadata_too_large", operation=action.value)
+        raise Invalid("this is too much for one entry of the audit log: do it in smaller parts")
+    return details
+
+
+def _email(actor: Actor) -> str:
+    """The address of a person or service. An operator's login name may hold an @ too and is no address of anyone."""
+    local = actor.kind in (ActorKind.OPERATOR, ActorKind.SYSTEM)
+    return actor.label if "@" in actor.label and not local else ""
 
 
 def _identify(target: models.Model) -> tuple[str, str]:
@@ -89,6 +117,6 @@ def _identify(target: models.Model) -> tuple[str, str]:
     return target._meta.model_name or type(target).__name__.lower(), str(identity)
 
 
-def _printable(text: str) -> str:
-    """Control characters out, so that a crafted user agent cannot forge lines on a terminal or in a log."""
-    return "".join(character if character.isprintable() else " " for character in text)
+def _column(text: str, limit: int) -> str:
+    """``text`` as a column takes it: on one line, masked, and cut rather than refused by PostgreSQL."""
+    return masked_text(text)[:limit]

@@ -57,6 +57,10 @@ class ServiceAdmin(ModelAdmin):  # type: ignore[misc]
         """The project that ``obj`` belongs to, None for the platform."""
         return getattr(obj, "project", None)
 
+    def environment_of(self, obj: models.Model) -> Any:
+        """The environment whose grants count too, for what services ask about with an environment."""
+        return None
+
     # Reading
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
@@ -81,13 +85,15 @@ class ServiceAdmin(ModelAdmin):  # type: ignore[misc]
     def has_module_permission(self, request: HttpRequest) -> bool:
         return self.has_view_permission(request)
 
-    def _holds(self, request: HttpRequest, permission: Permission | None, obj: Any, *, everywhere: bool = False) -> bool:
+    def _holds(
+        self, request: HttpRequest, permission: Permission | None, obj: Any, *, everywhere: bool = False
+    ) -> bool:
         if permission is None:
             return False
         actor = actor_of(request)
-        if obj is None and not everywhere:
-            return allowed_anywhere(actor, permission)
-        return allowed(actor, permission, None if obj is None else self.project_of(obj))
+        if obj is not None:
+            return allowed(actor, permission, self.project_of(obj), self.environment_of(obj))
+        return allowed(actor, permission) if everywhere else allowed_anywhere(actor, permission)
 
     # Writing
 
@@ -122,6 +128,9 @@ class ServiceAdmin(ModelAdmin):  # type: ignore[misc]
 
         class ServiceForm(form_class):  # type: ignore[misc, valid-type]
             def _post_clean(self) -> None:
+                # Constraints of the model too are left to the service: full_clean() would ask the database about them
+                # and answer in the words of a constraint's name.
+                self.instance.validate_constraints = _service_decides
                 super()._post_clean()
                 error: TempsError | None = getattr(request, _ERROR, None)
                 if error is not None:
@@ -130,9 +139,6 @@ class ServiceAdmin(ModelAdmin):  # type: ignore[misc]
 
             def validate_unique(self) -> None:
                 """Left to the service: rows that this actor may not see must not answer through a form either."""
-
-            def validate_constraints(self) -> None:
-                """Left to the service, which words the refusal."""
 
         ServiceForm.__name__ = form_class.__name__
         return ServiceForm
@@ -156,7 +162,9 @@ class ServiceAdmin(ModelAdmin):  # type: ignore[misc]
             for obj in queryset:
                 self.remove(obj, actor)
 
-    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[list[str], dict[str, int], set[str], list[str]]:
+    def get_deleted_objects(
+        self, objs: Any, request: HttpRequest
+    ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
         """What the confirmation shows: the objects themselves. Whether it is allowed, the service says."""
         return [str(obj) for obj in objs], {str(self.opts.verbose_name_plural): len(objs)}, set(), []
 
@@ -170,6 +178,10 @@ class ServiceAdmin(ModelAdmin):  # type: ignore[misc]
 
     def log_deletions(self, request: HttpRequest, queryset: Any) -> None:
         return None
+
+
+def _service_decides(exclude: Any = None) -> None:
+    """What stands in for a check of the form."""
 
 
 def _refuse_if_denied(error: TempsError) -> None:

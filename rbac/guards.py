@@ -7,7 +7,7 @@ the coarse question (could this actor do this anywhere?) and the service the exa
 from __future__ import annotations
 
 from enum import Enum
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import structlog
 from django.http import HttpRequest
@@ -18,6 +18,7 @@ from rbac.permissions import Permission
 from rbac.services import allowed_anywhere
 from temps.lib.actor import Actor
 from temps.lib.errors import Denied, Unauthenticated
+from temps.lib.request import of
 
 if TYPE_CHECKING:
     from rest_framework.views import APIView  # at run time it would import this module through the settings
@@ -43,7 +44,7 @@ def actor_of(request: Request | HttpRequest) -> Actor:
         if isinstance(request.auth, Actor):
             return request.auth
         request = request._request
-    return cast(Actor, request.actor)
+    return of(request).actor
 
 
 def declared(view: APIView, method: str) -> Declaration | None:
@@ -74,4 +75,3 @@ class Guard(BasePermission):
         if not allowed_anywhere(actor, declaration):
             raise Denied(f"this needs the permission {declaration}", actor=actor, permission=declaration.value)
         return True
-

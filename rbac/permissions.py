@@ -116,6 +116,8 @@ PROJECT_ROLES: dict[ProjectRole, frozenset[Permission]] = {
 
 # Background work by name: an actor of its own with just what its task does.
 BACKGROUND: dict[str, frozenset[Permission]] = {
+    # The one-time link that makes the first administrator: nobody grants more than they hold.
+    "accounts.setup": EVERYTHING,
     "audit.export": frozenset({P.AUDIT_READ, P.AUDIT_EXPORT}),
     "certificates.renewal": frozenset({P.CERTIFICATES_READ, P.CERTIFICATES_WRITE}),
     "firewall.reconcile": frozenset({P.FIREWALL_READ, P.FIREWALL_WRITE}),

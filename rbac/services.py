@@ -25,9 +25,11 @@ from rbac.permissions import (
     ProjectRole,
 )
 from temps.lib.actor import Actor, ActorKind
-from temps.lib.errors import Conflict, Denied, Invalid
+from temps.lib.errors import Conflict, Denied, Invalid, NotFound
 
 if TYPE_CHECKING:
+    from django.db.models import QuerySet
+
     from accounts.models import User
     from projects.models import Environment, Project
 
@@ -98,6 +100,8 @@ def allowed(
     actor: Actor, permission: Permission, project: Project | None = None, environment: Environment | None = None
 ) -> bool:
     """Whether ``actor`` holds ``permission`` on the platform, or on this project, or in this environment of it."""
+    if project is not None and environment is not None and environment.project_id != project.pk:
+        return False  # a mix-up, or someone trying rights from elsewhere
     held = holding(actor)
     if permission in held.platform:
         return True
@@ -144,6 +148,22 @@ def projects_with(actor: Actor, permission: Permission) -> frozenset[int] | None
     )
 
 
+def whole_projects_with(actor: Actor, permission: Permission) -> frozenset[int] | None:
+    """As :func:`projects_with`, without the projects where it is held in single environments alone: for what belongs
+    to a project as a whole, such as its history and its team."""
+    held = holding(actor)
+    if permission in held.platform:
+        return None
+    return frozenset(project for project, permissions in held.projects.items() if permission in permissions)
+
+
+def visible_grants(actor: Actor) -> QuerySet[Grant]:
+    """The grants of the scopes in which ``actor`` holds ``roles:read``."""
+    keys = whole_projects_with(actor, Permission.ROLES_READ)
+    rows = Grant.objects.select_related("user", "project", "environment")
+    return rows if keys is None else rows.filter(project_id__in=keys)
+
+
 @dataclass(frozen=True, slots=True)
 class Explained:
     """One permission and the grant that gives it."""
@@ -154,7 +174,9 @@ class Explained:
 
 
 def permissions_of(user: User) -> list[Explained]:
-    """Every permission of ``user`` with the reason, in the order of the catalogue."""
+    """Every permission of ``user`` with the reason, in the order of the catalogue; none for a disabled account."""
+    if not user.is_active:
+        return []
     grants = list(Grant.objects.filter(user=user).select_related("project", "environment"))
     return [
         Explained(permission, grant.scope, grant.role)
@@ -179,20 +201,17 @@ def assign_role(
 ) -> Grant:
     """Give ``user`` the role there, in place of the one they had in that very scope.
 
-    Nobody grants more than they hold themselves (R-07), and the last administrator keeps the role.
+    Nobody grants, or replaces, more than they hold themselves (R-07), and the last administrator keeps the role.
     """
     require(actor, Permission.ROLES_CREATE, project)
     known_role(role, on_project=project is not None)
     if environment is not None and (project is None or environment.project_id != project.pk):
         raise Invalid("the environment belongs to another project", field="environment")
-    gained = permissions_of_role(role, on_project=project is not None)
-    missing = sorted(permission for permission in gained if not allowed(actor, permission, project))
-    if missing:
-        raise Denied(
-            f"nobody grants more than they hold: {role} includes {missing[0]}", actor=actor, permission=missing[0]
-        )
-    before = Grant.objects.select_for_update().filter(user=user, project=project, environment=environment).first()
+    _require_all_of(role, project, actor)
+    _lock_scope(project)
+    before = Grant.objects.filter(user=user, project=project, environment=environment).first()
     if before is not None and before.role != role:
+        _require_all_of(before.role, project, actor)
         refuse_last_of(before)
     grant, _created = Grant.objects.update_or_create(
         user=user, project=project, environment=environment, defaults={"role": role, "created_by": actor.label}
@@ -211,11 +230,16 @@ def assign_role(
 
 @transaction.atomic
 def remove_role(grant: Grant, *, actor: Actor) -> None:
-    """Take a grant away. The last administrator and the last owner of a project keep theirs."""
+    """Take a grant away, by someone who holds as much. The last administrator and the last owner keep theirs."""
     require(actor, Permission.ROLES_DELETE, grant.project)
-    refuse_last_of(grant)
-    scope, role, user, project = grant.scope, grant.role, grant.user, grant.project
-    grant.delete()
+    _lock_scope(grant.project)
+    current = Grant.objects.select_related("user", "project", "environment").filter(pk=grant.pk).first()
+    if current is None:
+        raise NotFound("this grant is gone already")
+    _require_all_of(current.role, current.project, actor)
+    refuse_last_of(current)
+    scope, role, user, project = current.scope, current.role, current.user, current.project
+    current.delete()
     record(
         actor,
         Action.ROLE_REMOVE,
@@ -233,6 +257,31 @@ def grant_ownership(user_pk: int, project: Project, *, actor: Actor) -> None:
     actor.memo.pop("rbac", None)
 
 
+def _require_all_of(role: str, project: Project | None, actor: Actor) -> None:
+    """Raise :class:`Denied` unless ``actor`` holds every permission of ``role`` there (R-07).
+
+    Asked of the role that is given and of the one that is taken: who may manage roles but is no owner neither makes an
+    owner nor unmakes one.
+    """
+    permissions = permissions_of_role(role, on_project=project is not None)
+    missing = sorted(permission for permission in permissions if not allowed(actor, permission, project))
+    if missing:
+        raise Denied(
+            f"nobody grants or takes away more than they hold: {role} includes {missing[0]}",
+            actor=actor,
+            permission=missing[0],
+            project=str(project) if project is not None else "",
+        )
+
+
+def _lock_scope(project: Project | None) -> None:
+    """Lock the grants of the scope, lowest first, so that changes of roles there happen one after the other.
+
+    Without it, two people who replace each other's roles at the same moment could both find someone left in charge.
+    """
+    list(Grant.objects.select_for_update().filter(project=project, environment=None).order_by("pk").values_list("pk"))
+
+
 def refuse_last_of(grant: Grant) -> None:
     """Raise :class:`Conflict` when ``grant`` is what keeps the platform, or a project, from having nobody in charge."""
     if grant.environment_id is not None:
@@ -243,9 +292,7 @@ def refuse_last_of(grant: Grant) -> None:
     # Locked, so that two people who remove each other at the same moment do not both succeed.
     holders = Grant.objects.select_for_update().filter(project=grant.project, environment=None, role=top)
     others = [one for one in holders.select_related(None) if one.pk != grant.pk]
-    active = Grant.objects.filter(
-        pk__in=[one.pk for one in others], user__is_active=True, user__kind="person"
-    ).exists()
+    active = Grant.objects.filter(pk__in=[one.pk for one in others], user__is_active=True, user__kind="person").exists()
     if not active:
         what = "administrator" if grant.project_id is None else f"owner of {grant.project}"
         raise Conflict(f"{grant.user} is the last {what}")

@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import MutableMapping
 from typing import Any
 
 import structlog
 
+ONE_TIME_ADDRESS = re.compile(r"(/accounts/setup/)[^/\s\"'?]+")
+"""Addresses that are themselves a secret: what follows the prefix never reaches a log."""
+
+
+def mask_one_time_tokens(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """A structlog processor, for our own lines and for Django's (``Gone: /accounts/setup/…``) alike."""
+    for name, value in event.items():
+        if isinstance(value, str):
+            event[name] = ONE_TIME_ADDRESS.sub(r"\1[token]", value)
+    return event
+
+
 SHARED: list[Any] = [
     structlog.contextvars.merge_contextvars,
+    mask_one_time_tokens,
     structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,
     structlog.processors.TimeStamper(fmt="iso", utc=True),

@@ -43,9 +43,14 @@ RATE_LIMIT_WINDOW = env.number("RATE_LIMIT_WINDOW", 60, at_least=1)
 
 ACME_DIRECTORY_URL = env.text("ACME_DIRECTORY_URL", "https://acme-v02.api.letsencrypt.org/directory")
 ACME_CA_BUNDLE = env.text("ACME_CA_BUNDLE")
+ACME_EAB_KID = env.text("ACME_EAB_KID")
+ACME_EAB_HMAC_KEY = env.text("ACME_EAB_HMAC_KEY")
+
+TEMPS_URL = env.text("TEMPS_URL")  # the control plane that commands on other hosts talk to, and with which token
+TEMPS_TOKEN = env.text("TEMPS_TOKEN")
 
 INSTALLED_APPS = [
-    "unfold",
+    "unfold.apps.BasicAppConfig",  # its default would replace our site, and with it the sign-in
     "temps.console.apps.ConsoleConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -59,7 +64,6 @@ INSTALLED_APPS = [
     "corsheaders",
     "auditlog",
     "rest_framework",
-    "rest_framework_simplejwt.token_blacklist",
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "django_filters",
@@ -75,13 +79,15 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "firewall.middleware.Headers",
     "temps.middleware.RequestContext",
     "firewall.middleware.Firewall",
-    "firewall.middleware.Headers",
+    "certificates.middleware.AcmeChallenges",
     "django.middleware.security.SecurityMiddleware",
-    "csp.middleware.CSPMiddleware",
+    "firewall.middleware.ContentSecurityPolicy",
     "corsheaders.middleware.CorsMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "firewall.middleware.RateLimit",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -160,6 +166,8 @@ ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_LOGOUT_ON_GET = False
+ACCOUNT_SESSION_REMEMBER = False
+ACCOUNT_RATE_LIMITS = False  # accounts.throttling counts, for the pages and the API together
 LOGIN_URL = reverse_lazy("account_login")
 LOGIN_REDIRECT_URL = "/"
 SESSION_COOKIE_NAME = "temps_session"
@@ -198,15 +206,13 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
+    "ENUM_NAME_OVERRIDES": {"UserKind": "accounts.models.UserKind"},
 }
 SIMPLE_JWT = {
     "ALGORITHM": "HS256",
     "SIGNING_KEY": SECRET_KEY,
     "ACCESS_TOKEN_LIFETIME": timedelta(minutes=env.number("JWT_ACCESS_MINUTES", 30, at_least=1)),
     "REFRESH_TOKEN_LIFETIME": timedelta(days=1),
-    "ROTATE_REFRESH_TOKENS": True,
-    "BLACKLIST_AFTER_ROTATION": True,
-    "CHECK_REVOKE_TOKEN": True,  # a changed password ends every token
     "USER_ID_FIELD": "public_id",
     "USER_ID_CLAIM": "sub",
     "ISSUER": "temps",

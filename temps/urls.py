@@ -12,6 +12,5 @@ urlpatterns = [
     path("readyz", health.readyz),
     path("accounts/", include("accounts.urls")),
     path("api/", include("temps.api.urls")),
-    path("", include("certificates.urls")),
     path("", admin.site.urls),
 ]

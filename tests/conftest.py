@@ -16,7 +16,10 @@ from django.test import Client
 from rest_framework.test import APIClient
 
 from accounts.models import User
+from accounts.sessions import mark_second_factor
 from audit.triggers import POSTGRESQL, SQLITE
+from firewall.current import current
+from firewall.ratelimits import limiter
 from temps.lib.actor import Credential
 from tests import peers
 from tests import world as worlds
@@ -35,12 +38,19 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
     sqlite = connection.vendor == "sqlite"
     with django_db_blocker.unblock(), connection.cursor() as cursor:
         for name in SQLITE if sqlite else POSTGRESQL:
-            cursor.execute(f"DROP TRIGGER IF EXISTS {name}" if sqlite else f"DROP TRIGGER {name} ON audit_event")
+            cursor.execute(f"DROP TRIGGER IF EXISTS {name}" + ("" if sqlite else " ON audit_event"))
 
 
 @pytest.fixture(autouse=True)
 def _empty_cache() -> None:
     cache.clear()
+
+
+@pytest.fixture(autouse=True)
+def _fresh_firewall() -> None:
+    """What a process remembers between requests: its policy, and who has asked how often."""
+    current.forget()
+    limiter.cache_clear()
 
 
 @pytest.fixture
@@ -50,10 +60,13 @@ def world(db: None) -> worlds.World:
 
 @pytest.fixture
 def signed_in(client: Client) -> Callable[[User], Client]:
-    """A client with a session of this user, second factor passed."""
+    """A client with a session of this user, second factor passed: an administrator needs one, the others have one."""
 
     def sign_in(user: User) -> Client:
         client.force_login(user)
+        session = client.session
+        mark_second_factor(session, user, worlds.enrol(user).public_id)
+        session.save()
         return client
 
     return sign_in

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 from django.contrib.auth.hashers import Argon2PasswordHasher
 
-from accounts.models import User
+from accounts.models import TotpDevice, User
+from accounts.policy import factor_of
 from accounts.services import actor_for, create_user
+from accounts.totp import begin_enrolment
 from projects.models import Environment, Project
 from projects.services import create_project
 from rbac.services import assign_role
@@ -27,6 +29,16 @@ def acting(user: User, credential: Credential | None = None) -> Actor:
     return actor_for(
         user, credential or Credential(CredentialKind.SESSION), address="192.0.2.10", request_id="test-request"
     )
+
+
+def enrol(user: User) -> TotpDevice:
+    """The authenticator app of ``user``, enrolled on first use."""
+    device = factor_of(user)
+    if device is None:
+        device = begin_enrolment(user, actor=acting(user))
+        device.confirmed = True
+        device.save()
+    return device
 
 
 @dataclass

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
@@ -15,9 +16,12 @@ from temps.lib.crypto import Key, Keyring
 from temps.lib.errors import KeyUnavailable, SealError
 
 
-def column(model: str, public_id: str, field: str, version: int = 1) -> bytes:
-    """The identity of one sealed value: the model's label, the row's public id, the field and the row's version."""
-    return crypto.bind(model.lower(), public_id, field, version)
+def column(model: str, public_id: str, field: str, version: int = 1, *place: str) -> bytes:
+    """The identity of one sealed value: the model's label, the row's public id, the field and the row's version.
+
+    ``place`` adds columns of the row that decide who may open it: changing them makes the value unreadable.
+    """
+    return crypto.bind(model.lower(), public_id, field, version, *place)
 
 
 def seal(plaintext: str | bytes, *, project_pk: int | None, context: bytes) -> bytes:
@@ -60,10 +64,8 @@ def verify_keyring() -> Keyring:
                 f"and there is no keyring at {path}: put the key file back from its copy"
             )
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        try:
+        with suppress(FileExistsError):  # another process was first; its key is as good
             crypto.write_keyring(path, [Key.generate()], replace=False)
-        except FileExistsError:
-            pass  # another process was first; its key is as good
     keyring = _keyring()
     missing = needed - keyring.fingerprints
     if missing:
@@ -128,7 +130,7 @@ def _unwrap(keyring: Keyring, row: DataKey) -> Key:
 
 def _sealing_key(project_pk: int | None) -> tuple[bytes, Key]:
     """The newest data key of the project. Two writers may both make the first; either is as good."""
-    row = DataKey.objects.filter(project_id=project_pk).order_by("-id").first()
+    row = DataKey.objects.filter(project=project_pk).order_by("-id").first()
     if row is None:
         keyring = verify_keyring()
         key, key_id = Key.generate(), secrets.token_bytes(crypto.KEY_ID_BYTES)

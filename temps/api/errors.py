@@ -33,7 +33,10 @@ def problem(error: Exception, context: dict[str, Any]) -> Response | None:
         record_denial(error)
     if isinstance(error, TempsError):
         fields = {error.field: [error.message]} if error.field else None
-        return _answer(error.status, error.code, error.message, fields=fields, context=context)
+        answer = _answer(error.status, error.code, error.message, fields=fields, context=context)
+        if wait := getattr(error, "wait", None):
+            answer["Retry-After"] = str(int(wait))
+        return answer
     if isinstance(error, Http404):
         error = exceptions.NotFound()
     elif isinstance(error, PermissionDenied):

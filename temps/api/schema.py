@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView, SpectacularSwaggerView
+from csp.constants import SELF, UNSAFE_INLINE
+from csp.decorators import csp_update
+from django.utils.decorators import method_decorator
+from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView, SpectacularSwaggerSplitView
 
 from rbac.guards import Access
 
@@ -15,7 +18,8 @@ class Schema(SpectacularAPIView):
     permissions: ClassVar = PUBLIC
 
 
-class Docs(SpectacularSwaggerView):
+@method_decorator(csp_update({"style-src": [SELF], "img-src": [SELF]}), "dispatch")
+class Docs(SpectacularSwaggerSplitView):
     permissions: ClassVar = PUBLIC
 
 

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
+from csp.constants import SELF, UNSAFE_EVAL
+from csp.decorators import csp_update
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from unfold.sites import UnfoldAdminSite
 
 from rbac.guards import actor_of
+
+
+NEEDS = {"script-src": [SELF, UNSAFE_EVAL], "style-src": [SELF]}
+"""What django-unfold asks of the Content-Security-Policy beyond the preset: Alpine evaluates the expressions in its
+attributes. Scripts still come from our own files alone."""
 
 
 class ConsoleSite(UnfoldAdminSite):  # type: ignore[misc]
@@ -19,6 +26,9 @@ class ConsoleSite(UnfoldAdminSite):  # type: ignore[misc]
 
     def has_permission(self, request: HttpRequest) -> bool:
         return actor_of(request).is_authenticated
+
+    def admin_view(self, view: Any, cacheable: bool = False) -> Any:
+        return csp_update(NEEDS)(super().admin_view(view, cacheable))
 
     def login(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         if self.has_permission(request):

@@ -58,8 +58,9 @@ class Actor:
     request_id: str = ""
     credential: Credential = Credential()
     second_factor_at: datetime | None = None
-    memo: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
-    """Look-ups that hold as long as this actor does (one request, one command); emptied when grants change."""
+    memo: dict[str, Any] = field(default_factory=dict, init=False, compare=False, repr=False)
+    """Look-ups that hold as long as this actor does (one request, one command); emptied when grants change. A copy made
+    by ``dataclasses.replace`` (with narrower scopes, say) starts empty and never inherits what was looked up before."""
 
     @classmethod
     def operator(cls) -> Actor:

@@ -24,7 +24,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from temps.lib.errors import KeyUnavailable, SealError
-from temps.lib.files import create_private
+from temps.lib.files import create_private, replace_private
 
 KEY_BYTES = 32
 NONCE_BYTES = 12
@@ -170,6 +170,4 @@ def write_keyring(path: Path, keys: Iterable[Key], *, replace: bool) -> None:
         if not create_private(path, content):
             raise FileExistsError(path)
         return
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
-    create_private(draft, content)
-    draft.replace(path)
+    replace_private(path, content)

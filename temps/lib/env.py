@@ -15,6 +15,9 @@ FALSE = frozenset({"0", "false", "no", "off", ""})
 
 T = TypeVar("T")
 
+INHERITED = dict(os.environb)
+"""The environment as this process got it, before Django writes its time zone there: what ``temps run`` hands on."""
+
 
 class EnvError(ValueError):
     """A setting is malformed. The message names the variable and never shows its value."""

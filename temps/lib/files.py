@@ -35,6 +35,17 @@ def create_private(path: Path, content: bytes) -> bool:
     return True
 
 
+def replace_private(path: Path, content: bytes) -> None:
+    """Write ``path`` with mode 0600, in place of what may be there, completely or not at all."""
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
+    create_private(draft, content)
+    try:
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+    _sync_directory(path.parent)
+
+
 def _sync_directory(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY)
     try:

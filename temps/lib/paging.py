@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
+from rest_framework.exceptions import NotFound
+from rest_framework.pagination import Cursor as Position
 from rest_framework.pagination import CursorPagination
+from rest_framework.request import Request
+
+ROW = re.compile(r"[0-9]{1,19}")
 
 
 class Cursor(CursorPagination):
@@ -12,3 +19,10 @@ class Cursor(CursorPagination):
     page_size = 50
     max_page_size = 500
     page_size_query_param = "limit"
+
+    def decode_cursor(self, request: Request) -> Position | None:
+        """The position asked for. DRF would hand whatever stands in a made-up cursor to the database."""
+        position = super().decode_cursor(request)
+        if position is not None and position.position is not None and not ROW.fullmatch(position.position):
+            raise NotFound(self.invalid_cursor_message)
+        return position

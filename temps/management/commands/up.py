@@ -80,7 +80,9 @@ def refuse_taken_port(host: str, port: int) -> None:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((host, port))
     except OSError as error:
-        raise Unavailable(f"cannot listen on {host}:{port}: {error.strerror or error}; choose another with --bind") from None
+        raise Unavailable(
+            f"cannot listen on {host}:{port}: {error.strerror or error}; choose another with --bind"
+        ) from None
 
 
 def web_command(host: str, port: int) -> list[str]:

@@ -1,0 +1,116 @@
+"""``temps api-key``: credentials for programs."""  # noqa: N999  the file is named as the command is
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from django_typer.management import command
+from typer import Option
+
+from accounts.api_keys import create_api_key, key_by_id, operator_identity, revoke_api_key
+from accounts.cli import AsJson, AsUser, TempsCommand, acting
+from accounts.models import ApiKey, User
+from accounts.scopes import DEFAULT_PRESET
+from accounts.services import user_by_id, visible_user_by_email
+from temps.lib import clock
+from temps.lib.actor import Actor, ActorKind
+from temps.lib.cli import show_json, show_table
+from temps.lib.durations import parse_duration
+
+
+def _row(key: ApiKey) -> dict[str, object]:
+    return {
+        "id": key.public_id,
+        "name": key.name,
+        "prefix": f"tmp_{key.prefix}",
+        "owner": key.owner.email,
+        "scopes": key.scopes,
+        "allowed_networks": key.allowed_networks,
+        "status": key.status_at(clock.now()),
+        "created_at": clock.iso(key.created_at),
+        "expires_at": clock.iso(key.expires_at) if key.expires_at else None,
+        "last_used_at": clock.iso(key.last_used_at) if key.last_used_at else None,
+        "last_used_ip": key.last_used_ip,
+    }
+
+
+def _owner(email: str, actor: Actor) -> User:
+    if email:
+        return visible_user_by_email(email, actor=actor)
+    if actor.kind is ActorKind.OPERATOR:
+        return operator_identity(actor=actor)
+    return user_by_id(actor.id, actor=actor)
+
+
+class Command(TempsCommand):
+    help = "API keys: make, list and revoke credentials for programs."
+
+    @command()
+    def create(
+        self,
+        name: Annotated[str, Option("--name", help="What it is for.")],
+        scopes: Annotated[
+            str, Option("--scopes", help="Comma-separated permissions, or a preset; see docs/scopes.md.")
+        ] = "",
+        expires_in: Annotated[str, Option("--expires-in", help="Such as 30d or 12h; forever if left out.")] = "",
+        user: Annotated[
+            str, Option("--user", metavar="EMAIL", help="Whose key it is; the operator's service account if left out.")
+        ] = "",
+        networks: Annotated[
+            str, Option("--networks", metavar="CIDR,...", help="Where it may be used from; anywhere if left out.")
+        ] = "",
+        as_json: AsJson = False,
+        as_user: AsUser = "",
+    ) -> None:
+        """Make a key and print it, this once."""
+        actor = acting(as_user)
+        lasting = parse_duration(expires_in) if expires_in else None
+        key, token = create_api_key(
+            name,
+            owner=_owner(user, actor),
+            scopes=scopes or DEFAULT_PRESET,
+            expires_in=lasting,
+            networks=[network.strip() for network in networks.split(",") if network.strip()],
+            actor=actor,
+        )
+        if as_json:
+            show_json(_row(key) | {"key": token})
+            return
+        until = f"until {key.expires_at:%Y-%m-%d %H:%M} UTC" if key.expires_at else "until it is revoked"
+        preset = "" if scopes else f" (the preset {DEFAULT_PRESET}, since no --scopes were given)"
+        print(f"made the API key '{key.name}' of {key.owner.email}, good {until}")
+        print(f"id      {key.public_id}")
+        print(f"scopes  {', '.join(key.scopes)}{preset}")
+        print(f"\n    {token}\n\nCopy it now: it is not shown again.")
+
+    @command("list")
+    def list_keys(self, as_json: AsJson = False, as_user: AsUser = "") -> None:
+        """The keys that you may see."""
+        keys = ApiKey.objects.visible_to(acting(as_user)).select_related("owner")
+        if as_json:
+            show_json([_row(key) for key in keys])
+            return
+        columns = ("ID", "NAME", "OWNER", "STATUS", "SCOPES", "EXPIRES", "LAST USED")
+        show_table(
+            columns,
+            (
+                (
+                    *(key.public_id, key.name, key.owner.email, key.status_at(clock.now()), ", ".join(key.scopes)),
+                    f"{key.expires_at:%Y-%m-%d}" if key.expires_at else "never",
+                    f"{key.last_used_at:%Y-%m-%d %H:%M} from {key.last_used_ip}" if key.last_used_at else "never",
+                )
+                for key in keys
+            ),
+            empty='no API keys yet: temps api-key create --name "CI/CD Key" --scopes deployments:create,projects:read',
+        )
+
+    @command()
+    def revoke(
+        self,
+        key_id: Annotated[str, Option("--key-id", help="The id (key_...) that 'temps api-key list' shows.")],
+        as_user: AsUser = "",
+    ) -> None:
+        """End a key at once."""
+        actor = acting(as_user)
+        key = revoke_api_key(key_by_id(key_id, actor=actor), actor=actor)
+        print(f"revoked the API key '{key.name}' ({key.public_id})")

@@ -1,0 +1,82 @@
+"""The stages between a right password and a session. Until they are passed nobody is signed in.
+
+A stage belongs to the password that began it: should the password change meanwhile, the sign-in starts again.
+"""
+
+from __future__ import annotations
+
+from hmac import compare_digest
+from typing import cast
+
+from allauth.account.stages import LoginStage
+from django.http import HttpResponse
+from django.shortcuts import redirect
+
+from accounts.models import User
+from accounts.policy import factor_of, mfa_required_of
+from accounts.sessions import mark_second_factor, origin, without_rights
+from accounts.totp import begin_enrolment
+from temps.lib.actor import Actor
+
+
+class SecondFactorStage(LoginStage):  # type: ignore[misc]
+    """What both stages share. ``state`` is kept in the session between requests."""
+
+    urlname: str
+
+    @property
+    def user(self) -> User:
+        return cast(User, self.login.user)
+
+    @property
+    def actor(self) -> Actor:
+        return without_rights(self.user, Actor.anonymous(**origin(self.request)))
+
+    def is_asked(self) -> bool:
+        return True
+
+    def begin(self) -> None:
+        """Prepare the stage, before its state is kept."""
+        self.state["password_mark"] = self.user.get_session_auth_hash()
+
+    def handle(self) -> tuple[HttpResponse | None, bool]:
+        if not self.is_asked():
+            return None, True
+        self.begin()
+        return redirect(self.urlname), True
+
+    def still_valid(self) -> bool:
+        user = self.login.user
+        if not isinstance(user, User) or not user.is_active:
+            return False
+        return compare_digest(self.state.get("password_mark", ""), user.get_session_auth_hash())
+
+    def passed(self, factor: str) -> HttpResponse:
+        """Note the second factor and go on: to the next stage, or to the session."""
+        mark_second_factor(self.request.session, self.user, factor)
+        answer: HttpResponse = self.exit()
+        return answer
+
+
+class TotpStage(SecondFactorStage):
+    """Asks for a code of the authenticator app, of whoever has one."""
+
+    key = "totp"
+    urlname = "account_totp"
+
+    def is_asked(self) -> bool:
+        return factor_of(self.user) is not None
+
+
+class EnrolStage(SecondFactorStage):
+    """Has an authenticator app enrolled, where the policy asks for one and there is none."""
+
+    key = "enrol"
+    urlname = "account_enrol"
+
+    def is_asked(self) -> bool:
+        return factor_of(self.user) is None and mfa_required_of(self.user)
+
+    def begin(self) -> None:
+        super().begin()
+        self.state["device"] = begin_enrolment(self.user, actor=self.actor).public_id

@@ -1,0 +1,153 @@
+"""The audit log in the console: events to read, exports to ask for."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.contrib import admin
+from django.core.paginator import Paginator
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.functional import cached_property
+from django.utils.html import format_html
+from django.utils.http import urlencode
+
+from audit.actions import Action, Result
+from audit.exports import request_export
+from audit.models import Event, Export, ExportState
+from audit.reading import TEXT_LIMIT, narrowed, visible_events, who
+from rbac.console import ServiceAdmin
+from rbac.guards import actor_of
+from rbac.permissions import Permission
+from temps.lib.actor import Actor
+
+COUNT_LIMIT = 10_000
+"""Counting a million rows costs more than showing fifty of them; whoever wants to look further back uses a filter."""
+
+
+class BoundedPaginator(Paginator):  # type: ignore[type-arg]
+    """Pages over the newest :data:`COUNT_LIMIT` rows that match."""
+
+    @cached_property
+    def count(self) -> int:
+        return int(self.object_list.order_by()[:COUNT_LIMIT].count())  # type: ignore[union-attr, call-arg]
+
+
+class Narrowing(admin.SimpleListFilter):
+    """A filter of the sidebar that asks :func:`audit.reading.narrowed`, as the API and the command line do."""
+
+    choices_given: tuple[tuple[str, str], ...] = ()
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Any:
+        return self.choices_given
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Event]) -> QuerySet[Event]:
+        value = self.value()
+        known = value in {choice for choice, _label in self.choices_given}
+        return narrowed(queryset, **{str(self.parameter_name): str(value)}) if known else queryset
+
+
+class BySince(Narrowing):
+    title = "time"
+    parameter_name = "since"
+    choices_given = (("1h", "Last hour"), ("1d", "Last day"), ("7d", "Last 7 days"), ("30d", "Last 30 days"))
+
+
+class ByResult(Narrowing):
+    title = "result"
+    parameter_name = "result"
+    choices_given = tuple((result.value, result.value) for result in Result)
+
+
+class ByOperation(Narrowing):
+    title = "operation"
+    parameter_name = "operation"
+    choices_given = tuple((action.value, action.value) for action in sorted(Action))
+
+
+@admin.register(Event)
+class EventAdmin(ServiceAdmin):
+    permission_to_view = Permission.AUDIT_READ
+    list_display = ("time", "by", "operation", "resource", "in_project", "result", "ip_address")
+    list_display_links = ("time",)
+    list_filter = (BySince, ByResult, ByOperation)
+    list_per_page = 50
+    show_full_result_count = False
+    paginator = BoundedPaginator
+    search_fields = ("description",)  # shows the box; get_search_results does the searching
+    search_help_text = "In descriptions and resource ids. A click on a person or project shows theirs alone."
+    ordering = ("-id",)
+    sortable_by = ()
+    fields = ("description", "entry")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Event]:
+        return visible_events(actor_of(request)).order_by("-id")
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        # What the queryset gives may be seen: an event names its project by slug, which the guards cannot ask about.
+        return super().has_view_permission(request)
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Event], search_term: str
+    ) -> tuple[QuerySet[Event], bool]:
+        return narrowed(queryset, text=search_term.replace("\0", "")[:TEXT_LIMIT]), False
+
+    @admin.display(description="time (UTC)")
+    def time(self, event: Event) -> str:
+        return f"{event.timestamp:%Y-%m-%d %H:%M:%S}"
+
+    @admin.display(description="who")
+    def by(self, event: Event) -> str:
+        return _only(user_id=event.user_id, label=who(event))
+
+    @admin.display(description="resource")
+    def resource(self, event: Event) -> str:
+        return f"{event.resource_type} {event.resource_id}"
+
+    @admin.display(description="project")
+    def in_project(self, event: Event) -> str:
+        return _only(project=event.project, label=event.project) if event.project else ""
+
+    @admin.display(description="entry")
+    def entry(self, event: Event) -> str:
+        return format_html("<pre>{}</pre>", json.dumps(event.as_entry(), indent=2, ensure_ascii=False))
+
+
+def _only(*, label: str, **lookup: str) -> str:
+    """A link to the list narrowed to ``lookup``."""
+    return format_html('<a href="{}?{}">{}</a>', reverse("admin:audit_event_changelist"), urlencode(lookup), label)
+
+
+@admin.register(Export)
+class ExportAdmin(ServiceAdmin):
+    permission_to_view = Permission.AUDIT_EXPORT
+    permission_to_add = Permission.AUDIT_EXPORT
+    list_display = ("days", "format", "state", "percent", "created_at", "file")
+    fields = ("start_date", "end_date", "format")
+    ordering = ("-id",)
+    sortable_by = ()
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        result = ("state", "percent", "total", "size", "sha256", "error", "created_at", "finished_at", "file")
+        return self.fields if obj is None else (*self.fields, *result)
+
+    @admin.display(description="days (UTC)")
+    def days(self, export: Export) -> str:
+        return f"{export.start_date} to {export.end_date}"
+
+    @admin.display(description="progress")
+    def percent(self, export: Export) -> str:
+        return f"{export.progress} %"
+
+    @admin.display(description="file")
+    def file(self, export: Export) -> str:
+        if export.state != ExportState.DONE:
+            return ""
+        where = reverse("api:audit-export-download", kwargs={"public_id": export.public_id})
+        return format_html('<a href="{}">Download</a>', where)
+
+    def create(self, form: Any, actor: Actor) -> Export:
+        given = form.cleaned_data
+        return request_export(given["start_date"], given["end_date"], file_format=given["format"], actor=actor)

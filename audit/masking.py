@@ -1,0 +1,73 @@
+"""The net beneath the rule that no secret enters the audit log.
+
+Whoever records an event leaves secrets out by not passing them. What slips through all the same, because it stands
+under a name such as ``password`` or looks like a key or token, is masked here before it is written: a record that lasts
+for years is the worst place to find one later.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+MASK = "[masked]"
+STRING_LIMIT = 1000
+"""Characters of one string in metadata; the rest is cut, for the same reason that request bodies stay out."""
+
+SECRET_NAMES = frozenset(
+    {"password", "passwd", "passphrase", "secret", "token", "authorization", "cookie", "pem", "otp", "plaintext"}
+)
+SECRET_PAIRS = frozenset({("private", "key"), ("api", "key"), ("secret", "key"), ("key", "material"), ("data", "key")})
+
+_WORD = re.compile(r"[A-Z]?[a-z0-9]+|[A-Z]+(?![a-z])")
+_SECRET_LOOKS = re.compile(
+    r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*"  # PEM (RFC 7468): all that follows, cut or not
+    r"|\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*"  # a signed token (RFC 7519)
+    r"|(?i:\b(?:bearer|basic) [\w.~+/=-]{12,})"  # an Authorization header (RFC 6750, RFC 7617)
+    r"|(?<=://)[^\s/@:]*:[^\s/@]+(?=@)",  # user:password in a URL (RFC 3986 section 3.2.1)
+    re.DOTALL,
+)
+
+
+def printable(text: str) -> str:
+    """Control characters out, so that a crafted user agent cannot forge lines on a terminal or in a log.
+
+    NUL and lone surrogates, which PostgreSQL cannot store, are among them: nobody makes a record fail by sending one.
+    """
+    return "".join(character if character.isprintable() else " " for character in text)
+
+
+def masked_text(text: str) -> str:
+    """``text`` on one line, without what looks like a secret."""
+    return printable(_SECRET_LOOKS.sub(MASK, text))
+
+
+def masked(value: Any) -> Any:
+    """``value`` (plain JSON) with every string cleaned, cut and masked.
+
+    Raises :class:`TypeError` for what JSON does not know: an object in metadata is a slip that a test should find.
+    """
+    if isinstance(value, dict):
+        return {printable(str(name)): _masked_entry(str(name), one) for name, one in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [masked(one) for one in (sorted(value) if isinstance(value, set | frozenset) else value)]
+    if isinstance(value, str):
+        text = masked_text(value)
+        return text if len(text) <= STRING_LIMIT else text[: STRING_LIMIT - 1] + "…"
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    raise TypeError(f"audit metadata holds plain JSON, not {type(value).__name__}")
+
+
+def _masked_entry(name: str, value: Any) -> Any:
+    if _names_a_secret(name) and not isinstance(value, bool | int | None):
+        return MASK if value else value
+    return masked(value)
+
+
+def _names_a_secret(name: str) -> bool:
+    """By the last word: ``newPassword`` and ``api_key`` name one, ``passwordChangedAt`` and ``api_key_id`` do not."""
+    words = [word.lower() for word in _WORD.findall(name)]
+    if not words:
+        return False
+    return words[-1] in SECRET_NAMES or tuple(words[-2:]) in SECRET_PAIRS

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.core.management.base import CommandError
+
+from audit.models import Event
+from audit.services import record_denial
+from projects.services import create_project
+from temps.lib.errors import Denied
+from tests.world import World, acting
+
+pytestmark = [pytest.mark.django_db, pytest.mark.promise("L-05")]
+
+
+@pytest.fixture
+def logs(capsys: pytest.CaptureFixture[str]) -> Any:
+    """Runs ``temps audit logs`` and gives the lines it printed."""
+
+    def run(*arguments: str) -> list[str]:
+        capsys.readouterr()
+        call_command("audit", "logs", *arguments)
+        return capsys.readouterr().out.splitlines()
+
+    return run
+
+
+def test_the_table_says_when_who_what_and_how_it_went(world: World, logs: Any) -> None:
+    create_project("Mine", actor=acting(world.developer))
+    head, newest, *_older = logs("--limit", "50")
+    assert head.split() == ["TIME", "WHO", "OPERATION", "RESOURCE", "RESULT", "ADDRESS"]
+    assert newest.split()[2:] == ["developer@example.com", "PROJECT_CREATE", "project", "mine", "success", "192.0.2.10"]
+
+
+def test_the_newest_come_first_and_no_more_than_asked_for(world: World, logs: Any) -> None:
+    entries = json.loads("\n".join(logs("--limit", "2", "--json")))
+    assert entries == [event.as_entry() for event in Event.objects.order_by("-id")[:2]]
+
+
+def test_the_documented_lines_work(world: World, logs: Any) -> None:
+    create_project("Mine", actor=acting(world.admin))
+    assert len(logs("--user", "admin@example.com")) == 2
+    assert logs("--operation", "DEPLOYMENT_CREATE") == []
+    assert len(logs("--project", "mine", "--result", "success", "--since", "2h")) == 2
+
+
+def test_denials_can_be_listed(world: World, logs: Any) -> None:
+    record_denial(Denied("no", actor=acting(world.nobody), permission="secrets:reveal"))
+    assert ["nobody@example.com" in line for line in logs("--result", "denied")] == [False, True]
+
+
+def test_acting_as_someone_shows_what_they_may_see(world: World, logs: Any) -> None:
+    entries = json.loads("\n".join(logs("--as", "owner@example.com", "--json")))
+    assert {entry["metadata"]["project"] for entry in entries} == {"shop"}
+    assert logs("--as", "nobody@example.com") == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--operation", "PROJECT_CRETE"), "perhaps PROJECT_CREATE"),
+        (("--result", "sucess"), "perhaps success"),
+        (("--since", "soon"), "30m"),
+    ],
+)
+def test_a_wrong_filter_is_told_in_one_line(world: World, logs: Any, arguments: tuple[str, str], message: str) -> None:
+    with pytest.raises(CommandError, match=message):
+        logs(*arguments)
