@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.contrib import admin, messages
@@ -16,7 +16,7 @@ from unfold.widgets import (
 
 from accounts.api_keys import create_api_key, revoke_api_key
 from accounts.models import ApiKey, MfaRequirement, SignInPolicy, User, UserKind
-from accounts.policy import current_policy, factor_of, set_require_mfa
+from accounts.policy import current_policy, set_require_mfa
 from accounts.scopes import DEFAULT_PRESET
 from accounts.services import create_user, set_active, visible_user_by_email
 from rbac.console import ServiceAdmin
@@ -59,14 +59,14 @@ class UserAdmin(ServiceAdmin):
 
     @admin.display(description="second factor", boolean=True)
     def second_factor(self, user: User) -> bool:
-        return factor_of(user) is not None
+        return any(device.confirmed for device in user.totp_devices.all())
 
     @admin.display(description="roles")
     def roles(self, user: User) -> str:
         return ", ".join(str(grant) for grant in user.grants.all()) or "none"
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        return super().get_queryset(request).prefetch_related("grants__project", "grants__environment")
+        return super().get_queryset(request).prefetch_related("totp_devices", "grants__project", "grants__environment")
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **options: Any) -> Any:
         if obj is None:
@@ -111,7 +111,7 @@ class NewKeyForm(forms.ModelForm):  # type: ignore[type-arg]
         widget=UnfoldAdminTextInputWidget,
         help_text="Such as 30d or 12h; empty for never.",
     )
-    networks = forms.CharField(
+    allowed_networks = forms.CharField(
         required=False,
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}),
         help_text="Where it may be used from, one network a line (192.0.2.0/24); empty for anywhere.",
@@ -181,11 +181,15 @@ class ApiKeyAdmin(ServiceAdmin):
     def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         if obj is None:
             others = ("owner_email",) if allowed_anywhere(actor_of(request), Permission.API_KEYS_CREATE) else ()
-            return ("name", "scopes", "expires_in", "networks", *others)
+            return ("name", "scopes", "expires_in", "allowed_networks", *others)
         return (
             *("name", "shown_prefix", "owner", "status", "scope_list", "network_list", "created_at", "created_by"),
             *("expires_at", "revoked_at", "last_used_at", "last_used_ip"),
         )
+
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], **options: Any) -> HttpResponse:
+        context |= {"show_save_and_add_another": False, "show_save_and_continue": False}
+        return cast(HttpResponse, super().render_change_form(request, context, **options))
 
     def create(self, form: Any, actor: Actor) -> ApiKey:
         given = form.cleaned_data
@@ -195,7 +199,7 @@ class ApiKeyAdmin(ServiceAdmin):
             owner=visible_user_by_email(email, actor=actor),
             scopes=given["scopes"],
             expires_in=parse_duration(given["expires_in"]) if given["expires_in"] else None,
-            networks=given["networks"].split(),
+            allowed_networks=given["allowed_networks"].split(),
             actor=actor,
         )
         return key

@@ -156,7 +156,7 @@ class ApiKeys(ListAPIView[ApiKey]):
             owner=visible_user_by_email(owner, actor=actor) if owner else user_by_id(actor.id, actor=actor),
             scopes=values["scopes"],
             expires_in=parse_duration(values["expires_in"]) if "expires_in" in values else None,
-            networks=values["allowed_networks"],
+            allowed_networks=values["allowed_networks"],
             actor=actor,
         )
         answer = Response(NewKeyOut(key, context={"key": token}).data, status=201)

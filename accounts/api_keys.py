@@ -52,7 +52,7 @@ def create_api_key(
     owner: User,
     scopes: str | Iterable[str] = DEFAULT_PRESET,
     expires_in: timedelta | None = None,
-    networks: Iterable[str] = (),
+    allowed_networks: Iterable[str] = (),
 ) -> tuple[ApiKey, str]:
     """Make a key for ``owner``; the key itself is in the answer, and nowhere else afterwards.
 
@@ -75,7 +75,7 @@ def create_api_key(
         prefix=made.public,
         secret_hash=_hasher.hash(made.secret),
         scopes=permissions,
-        allowed_networks=clean_networks(networks),
+        allowed_networks=clean_networks(allowed_networks),
         expires_at=clock.now() + expires_in if expires_in else None,
         created_by=actor.label,
     )
@@ -148,9 +148,11 @@ def clean_networks(networks: Iterable[str]) -> list[str]:
         try:
             cleaned += [str(network) for network in parse_networks([text])]
         except ValueError:
-            raise Invalid(f"'{text}' is not a network: write 192.0.2.0/24 or 2001:db8::/32", field="networks") from None
+            raise Invalid(
+                f"'{text}' is not a network: write 192.0.2.0/24 or 2001:db8::/32", field="allowed_networks"
+            ) from None
     if len(cleaned) > MAX_NETWORKS:
-        raise Invalid(f"a key has at most {MAX_NETWORKS} networks", field="networks")
+        raise Invalid(f"a key has at most {MAX_NETWORKS} networks", field="allowed_networks")
     return cleaned
 
 

@@ -202,7 +202,7 @@ def _refusal(error: Exception, issuer: Issuer, wait: timedelta) -> Refused:
         return Refused(_said(error), problem=error.typ or "", wait=wait)
     if isinstance(error, errors.ValidationError):
         failed = [(one.body, challenge.error) for one in error.failed_authzrs for challenge in one.body.challenges]
-        said = [f"{body.identifier.value}: {_said(problem)}" for body, problem in failed if problem]
+        said = [_said_of(body.identifier.value, problem) for body, problem in failed if problem]
         return Refused("; ".join(said), problem=next((problem.typ for _body, problem in failed if problem), ""))
     if isinstance(error, errors.TimeoutError):
         return Refused(f"the issuer did not finish within {TOTAL_SECONDS // 60} minutes", wait=wait)
@@ -219,6 +219,11 @@ def _said(error: messages.Error) -> str:
     whole = error.detail or error.title or "no detail"
     parts = [f"{one.identifier.value}: {one.detail}" for one in error.subproblems or () if one.identifier]
     return f"{' '.join([whole, *parts])} ({error.code or error.typ})"
+
+
+def _said_of(name: str, error: messages.Error) -> str:
+    said = _said(error)
+    return said if name in said else f"{name}: {said}"
 
 
 def _retry_after(value: str) -> timedelta:

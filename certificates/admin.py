@@ -68,7 +68,8 @@ class DomainAdmin(ServiceAdmin):
     )
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        return super().get_queryset(request).with_details()
+        visible: Any = super().get_queryset(request)
+        return visible.with_details()
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         return self.fields_to_add if obj is None else (*self.fields_to_read, "tls")
@@ -86,7 +87,7 @@ class DomainAdmin(ServiceAdmin):
     def owner(self, domain: Domain) -> str:
         return str(domain.project or "platform")
 
-    @display(description="status", label=COLOURS)
+    @display(description="status", label=COLOURS)  # type: ignore[untyped-decorator]
     def shown_status(self, domain: Domain) -> tuple[Status, str]:
         return domain.status, domain.status.value
 

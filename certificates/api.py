@@ -23,7 +23,7 @@ from certificates.services import (
     set_tls,
     upload_certificate,
 )
-from projects.services import project_by_slug
+from projects.services import clean_slug, project_by_slug
 from rbac.guards import actor_of
 from rbac.permissions import Permission
 
@@ -84,7 +84,7 @@ class Domains(ListAPIView[Domain]):
     def get_queryset(self) -> Any:
         visible = Domain.objects.visible_to(actor_of(self.request)).with_details()
         slug = self.request.query_params.get("project")
-        return visible.filter(project__slug=slug) if slug else visible
+        return visible.filter(project__slug=clean_slug(slug, field="project")) if slug else visible
 
     @extend_schema(parameters=[OpenApiParameter("project", str, description="The domains of this project alone.")])
     def get(self, request: Request) -> Response:

@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from certificates.names import uncovered
+from certificates.names import MAX_LENGTH, uncovered
 from temps.lib.clock import now
 from temps.lib.errors import Invalid
 
@@ -67,13 +67,13 @@ def inspect(certificate: str, private_key: str | bytes, chain: str = "", *, name
     _check_is_server(leaf)
     found = _dns_names(leaf)
     if missing := uncovered(found, names):
+        covered = ", ".join(found[:10]) or "no name"
         raise Invalid(
-            f"the certificate does not cover {', '.join(missing)} (it covers: {', '.join(found) or 'no name'})",
-            field="certificate",
+            f"the certificate does not cover {', '.join(missing[:10])} (it covers: {covered})", field="certificate"
         )
     path = _build_path(leaf, [*rest, *(_certificates(chain, "chain") if chain.strip() else [])])
     return Inspected(
-        serial=f"{leaf.serial_number:X}",
+        serial=leaf.serial_number.to_bytes((leaf.serial_number.bit_length() + 7) // 8).hex().upper(),
         fingerprint=leaf.fingerprint(hashes.SHA256()).hex(),
         names=found,
         issuer=_common_name(leaf.issuer),
@@ -99,6 +99,8 @@ def _certificates(pem: str, part: str) -> list[x509.Certificate]:
         parsed = [x509.load_pem_x509_certificate(block.encode("utf-8")) for block in blocks]
         for one in parsed:
             _ = one.public_key(), one.extensions  # read lazily: malformed ones fail only here
+            if not 0 < one.serial_number < 1 << 160:  # RFC 5280 section 4.1.2.2
+                raise ValueError
     except (ValueError, TypeError, UnsupportedAlgorithm, x509.DuplicateExtension):
         raise Invalid(f"the {part} is damaged: its PEM does not hold a well-formed certificate", field=part) from None
     return parsed
@@ -223,7 +225,10 @@ def _dns_names(leaf: x509.Certificate) -> list[str]:
     except x509.ExtensionNotFound:
         reason = "the certificate has no subject alternative names, so no client accepts it"
         raise Invalid(reason, field="certificate") from None
-    return [name.lower() for name in names.get_values_for_type(x509.DNSName)]
+    found = [name.lower() for name in names.get_values_for_type(x509.DNSName)]
+    if any(len(name) > MAX_LENGTH or not (name.isascii() and name.isprintable()) for name in found):
+        raise Invalid("the certificate holds a name that is no DNS name", field="certificate")
+    return found
 
 
 def _common_name(name: x509.Name) -> str:

@@ -13,7 +13,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-import structlog
 from acme.crypto_util import make_csr
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
@@ -33,8 +32,6 @@ from temps.lib import clock
 from temps.lib.actor import Actor
 from temps.lib.cli import printable
 from temps.lib.errors import Conflict, Invalid, NotFound, TempsError
-
-log = structlog.get_logger(__name__)
 
 LEASE = timedelta(seconds=2 * TOTAL_SECONDS)
 """How long an attempt keeps others out: well beyond the end that the conversation sets itself."""
@@ -273,7 +270,6 @@ def summary(certificate: Certificate) -> dict[str, object]:
 def _fail(attempt: Attempt, refused: Refused, *, actor: Actor) -> IssuanceFailed:
     """Record the failure and set the next try. The current certificate is not touched."""
     detail = printable(refused.detail)[:400]
-    log.warning("certificates.attempt_failed", names=attempt.names[:1], problem=refused.problem, detail=detail)
     domain = Domain.objects.select_for_update().filter(pk=attempt.domain_pk).first()
     record(
         actor,

@@ -6,6 +6,7 @@ the names of the console. Nobody signs in, nothing is changed, and an unknown to
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
@@ -14,6 +15,8 @@ from certificates.models import Challenge
 from temps.lib import clock
 
 PREFIX = "/.well-known/acme-challenge/"
+TOKEN = re.compile(r"[A-Za-z0-9_-]{1,255}")
+"""base64url (RFC 8555 section 8.1); nothing else reaches the database."""
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
@@ -31,8 +34,10 @@ class AcmeChallenges:
 def answer(request: HttpRequest, token: str) -> HttpResponse:
     if request.method not in ("GET", "HEAD"):
         return HttpResponse("405: GET alone\n", status=405, content_type="text/plain", headers={"Allow": "GET, HEAD"})
-    live = Challenge.objects.filter(token=token[:255], expires_at__gt=clock.now())
-    found = live.values_list("key_authorization", flat=True).first()
+    found = None
+    if TOKEN.fullmatch(token):
+        live = Challenge.objects.filter(token=token, expires_at__gt=clock.now())
+        found = live.values_list("key_authorization", flat=True).first()
     if found is None:
         return HttpResponse("404: no such challenge\n", status=404, content_type="text/plain")
     return HttpResponse(found, content_type="text/plain")

@@ -26,8 +26,8 @@ def issue(domain_public_id: str) -> None:
         issue_now(domain, actor=Actor.system("certificates.renewal"))
     except (NotDue, Conflict, NotFound) as nothing:
         log.info("certificates.nothing_to_do", domain=domain.name, reason=nothing.message)
-    except IssuanceFailed:
-        pass  # recorded, and the next try is set: the queue has nothing to add
+    except IssuanceFailed as failed:  # recorded, and the next try is set: the queue has nothing to repeat
+        log.warning("certificates.attempt_failed", domain=domain.name, reason=failed.message)
 
 
 @shared_task(name="certificates.renew_due")

@@ -60,7 +60,7 @@ class RuleIn(serializers.Serializer[Any]):
     confirm = serializers.BooleanField(default=False, help_text="make it even if it cuts off your own address")
 
 
-class RuleFilter(filters.FilterSet):
+class RuleFilter(filters.FilterSet):  # type: ignore[misc]
     project = filters.CharFilter("project__slug", help_text="rules of this project")
     action = filters.ChoiceFilter(choices=RuleAction.choices)
     address = filters.CharFilter(method="covering", label="rules whose network holds this address")

@@ -18,6 +18,7 @@ from csp.constants import HEADER as CSP_HEADER
 from csp.middleware import CSPMiddleware, PolicyParts
 from csp.utils import build_policy
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http.response import HttpResponseBase
 
 from firewall.current import current
 from firewall.headers import PRESETS
@@ -50,13 +51,15 @@ class Headers:
         return response
 
 
-class ContentSecurityPolicy(CSPMiddleware):  # type: ignore[misc]
+class ContentSecurityPolicy(CSPMiddleware):
     """django-csp, with the policy's preset where a view declares no directives of its own.
 
     A page that needs more than the preset says so itself, with ``csp.decorators``.
     """
 
-    def get_policy_parts(self, request: HttpRequest, response: HttpResponse, report_only: bool = False) -> PolicyParts:
+    def get_policy_parts(
+        self, request: HttpRequest, response: HttpResponseBase, report_only: bool = False
+    ) -> PolicyParts:
         parts = super().get_policy_parts(request, response, report_only)
         if parts.config is None and not report_only:
             parts.config = PRESETS[current.preset()].csp

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ipaddress import IPv6Network, ip_address, ip_network
+from socket import AF_INET, AF_INET6, inet_pton
 from typing import NamedTuple
 
 from temps.lib.client_ip import Address, Network, parse_address
@@ -51,11 +52,14 @@ def clean_network(text: str, *, field: str = "network") -> Network:
 
 
 def bounds(network: str) -> Bounds:
-    """First and last address of a network in its canonical spelling, fast enough for a hundred thousand of them."""
+    """First and last address of a network in its canonical spelling, fast enough for a hundred thousand of them.
+
+    Raises OSError or ValueError for what is not a network.
+    """
     text, _, length = network.partition("/")
-    address = ip_address(text)
-    first = int(address)
-    return Bounds(address.version, first, first | ((1 << (address.max_prefixlen - int(length))) - 1))
+    family, bits, socket_family = (6, 128, AF_INET6) if ":" in text else (4, 32, AF_INET)
+    first = int.from_bytes(inet_pton(socket_family, text), "big")
+    return Bounds(family, first, first | ((1 << (bits - int(length))) - 1))
 
 
 def hexadecimal(number: int) -> str:

@@ -19,7 +19,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from firewall.headers import Preset
 from firewall.matcher import Matcher
@@ -32,8 +32,7 @@ FORMAT = 1
 BLOCK = "block"
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(NamedTuple):
     id: str
     action: str
     network: str
@@ -66,7 +65,7 @@ class Policy:
     __slots__ = ("_limits", "_platform", "_projects", "digest", "everywhere", "preset", "version")
 
     def __init__(self, document: str, version: int = 0) -> None:
-        """Raises ValueError, KeyError or TypeError when ``document`` is not one that :func:`document_of` made."""
+        """Raises ValueError, KeyError, TypeError or OSError when ``document`` is not one that :func:`document_of` made."""
         data = json.loads(document)
         if data["format"] != FORMAT:
             raise ValueError(f"policy format {data['format']} is not known")

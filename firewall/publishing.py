@@ -21,6 +21,8 @@ from temps.lib.files import create_private
 log = structlog.get_logger(__name__)
 
 KEPT_VERSIONS = 20
+NOTICE = "firewall-changed"
+"""A file in the data directory. It says *look again* and nothing else: what holds is in the database."""
 
 
 def lock_platform() -> Platform:
@@ -60,14 +62,9 @@ def _compile(platform: Platform) -> str:
     )
 
 
-def notice_file() -> Path:
-    """Replaced whenever the policy changes. It says *look again* and nothing else: what holds is in the database."""
-    return Path(settings.DATA_DIR) / "firewall-changed"
-
-
 def announce() -> None:
     """Replace the notice file. If that fails the change is noticed half a second later, so it is logged only."""
-    path = notice_file()
+    path = Path(settings.DATA_DIR) / NOTICE
     draft = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
     try:
         create_private(draft, b"")

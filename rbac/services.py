@@ -59,8 +59,9 @@ def _load(actor: Actor) -> Holding:
     projects: dict[int, frozenset[Permission]] = {}
     environments: dict[int, frozenset[Permission]] = {}
     seen_through: dict[int, frozenset[Permission]] = {}
-    rows = Grant.objects.filter(user_id=actor.user_pk, user__is_active=True)
-    for role, project_id, environment_id in rows.values_list("role", "project_id", "environment_id"):
+    grants = Grant.objects.filter(user_id=actor.user_pk, user__is_active=True)
+    rows: Iterable[tuple[str, int | None, int | None]] = grants.values_list("role", "project_id", "environment_id")
+    for role, project_id, environment_id in rows:
         permissions = permissions_of_role(role, on_project=project_id is not None) & narrowing
         if project_id is None:
             platform |= permissions

@@ -143,17 +143,18 @@ class VariableAdmin(ServiceAdmin):
         )
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        return super().get_queryset(request).that_are_set().select_related("project", "environment")
+        rows: Any = super().get_queryset(request)
+        return rows.that_are_set().select_related("project", "environment")
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         if obj is None:
             return self.fields
         if self.has_change_permission(request, obj):
-            return (*self.fields, "history")
-        return ("project", "environment", "key", "current_value", "history")
+            return ("project", "place", "key", "value", "is_secret", "reason", "history")
+        return ("project", "place", "key", "current_value", "history")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        return () if obj is None else ("project", "environment", "key", "current_value", "history")
+        return () if obj is None else ("project", "place", "key", "current_value", "history")
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **options: Any) -> Any:
         projects = Project.objects.visible_to(actor_of(request), Permission.SECRETS_WRITE)

@@ -22,7 +22,7 @@ __all__ = ["DataKey", "Kind", "Variable", "VariableVersion"]
 class Kind(models.TextChoices):
     PLAIN = "plain"
     """Stored as it is; whoever has ``secrets:read`` sees it."""
-    SECRET = "secret"  # noqa: S105 - the name of a kind
+    SECRET = "secret", "Encrypted"
     """Sealed; seeing it needs ``secrets:reveal``."""
     UNSET = "unset"
     """No value: the variable was deleted here, and its history stays."""

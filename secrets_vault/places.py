@@ -14,17 +14,19 @@ from temps.lib.errors import Invalid, NotFound
 def place(
     slug: str, environment: str | None, *, actor: Actor, permission: Permission
 ) -> tuple[Project, Environment | None]:
-    """The project and the environment (None: the base) with these slugs.
+    """The project and the environment (None: the base) with these slugs, for someone who holds ``permission`` there.
 
     The project is found by whoever sees it or holds ``permission`` somewhere in it: an API key with one narrow scope
-    needs no second one. Raises :class:`NotFound`. Whether the permission holds in that very place is then the
-    service's question.
+    needs no second one. Raises :class:`NotFound` for what does not exist or is not seen, and
+    :class:`~temps.lib.errors.Denied` before a face looks at anything else that was sent.
     """
     seen = Project.objects.visible_to(actor) | Project.objects.visible_to(actor, permission)
     project = seen.filter(slug=slug).first()
     if project is None:
         raise NotFound(f"there is no project '{slug}'")
-    return project, environment_by_slug(project, environment)
+    found = environment_by_slug(project, environment)
+    require_in(actor, permission, project, found)
+    return project, found
 
 
 def require_in(actor: Actor, permission: Permission, project: Project, environment: Environment | None) -> None:

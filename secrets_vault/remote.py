@@ -37,6 +37,8 @@ def bundle(url: str, token: str, project: str, environment: str) -> dict[str, st
     Raises :class:`Invalid` for an address that a token cannot be sent to safely, :class:`Refused` with the reason
     of the control plane, and :class:`Unavailable` when it does not answer as one.
     """
+    if not (token.isascii() and token.isprintable()):
+        raise Invalid("TEMPS_TOKEN holds characters that no token has")
     query = "?" + urlencode({"environment": environment}) if environment else ""
     address = f"{_safe(url)}/api/v1/projects/{quote(project, safe='')}/bundle/{query}"
     request = Request(address, headers={"Authorization": f"Bearer {token}", "Accept": "application/json"})  # noqa: S310 - _safe() lets HTTP alone through
@@ -53,8 +55,12 @@ def bundle(url: str, token: str, project: str, environment: str) -> dict[str, st
 
 
 def _safe(url: str) -> str:
-    parts = urlsplit(url)
-    if not parts.hostname or parts.username or parts.query or parts.fragment:
+    try:
+        parts = urlsplit(url)
+        known = parts.hostname and not (parts.username or parts.query or parts.fragment)
+    except ValueError:
+        known = False
+    if not known:
         raise Invalid("TEMPS_URL is the address of the control plane, such as https://temps.example.com")
     if parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK):
         return url.rstrip("/")

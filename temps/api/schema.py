@@ -18,7 +18,8 @@ class Schema(SpectacularAPIView):
     permissions: ClassVar = PUBLIC
 
 
-@method_decorator(csp_update({"style-src": [SELF], "img-src": [SELF]}), "dispatch")
+# Swagger UI styles its page in the page, and its icons are data: URLs.
+@method_decorator(csp_update({"style-src": [SELF, UNSAFE_INLINE], "img-src": [SELF, "data:"]}), "dispatch")
 class Docs(SpectacularSwaggerSplitView):
     permissions: ClassVar = PUBLIC
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from csp.constants import SELF, UNSAFE_EVAL
+from csp.constants import SELF, UNSAFE_EVAL, UNSAFE_INLINE
 from csp.decorators import csp_update
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
@@ -13,10 +13,9 @@ from unfold.sites import UnfoldAdminSite
 
 from rbac.guards import actor_of
 
-
-NEEDS = {"script-src": [SELF, UNSAFE_EVAL], "style-src": [SELF]}
+NEEDS = {"script-src": [SELF, UNSAFE_EVAL], "style-src": [SELF, UNSAFE_INLINE]}
 """What django-unfold asks of the Content-Security-Policy beyond the preset: Alpine evaluates the expressions in its
-attributes. Scripts still come from our own files alone."""
+attributes, and it, HTMX and the theme set styles in the page. Scripts still come from our own files alone."""
 
 
 class ConsoleSite(UnfoldAdminSite):  # type: ignore[misc]

@@ -24,7 +24,9 @@ def press(page: Page, button: str) -> None:
 
 def enter_code(page: Page, button: str, *, steps: int = 0) -> None:
     """Type the code that the app of the only user shows, ``steps`` from now."""
-    page.get_by_role("textbox", name="Code").fill(code_at(TotpDevice.objects.get(), clock.now().timestamp() + steps * STEP))
+    page.get_by_role("textbox", name="Code").fill(
+        code_at(TotpDevice.objects.get(), clock.now().timestamp() + steps * STEP)
+    )
     press(page, button)
 
 

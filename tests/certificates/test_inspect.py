@@ -33,7 +33,7 @@ def test_a_sound_certificate_passes(root: Made) -> None:
     leaf = server(NAME, issuer=root)
     found = inspect(leaf.pem, leaf.key_pem, root.pem, names=[NAME])
     assert (found.names, found.issuer, found.key_type) == ([NAME], "Test Root", "EC P-256")
-    assert found.serial == f"{leaf.certificate.serial_number:X}"
+    assert int(found.serial, 16) == leaf.certificate.serial_number
     assert found.chain == leaf.pem + root.pem
     assert leaf.key_pem not in repr(found)
 
@@ -162,6 +162,12 @@ def test_a_certificate_for_clients(root: Made) -> None:
 def test_a_certificate_without_alternative_names(root: Made) -> None:
     leaf = server(NAME, issuer=root, alternatives=False)
     assert "no subject alternative names" in refused(leaf, leaf, root.pem).message
+
+
+@pytest.mark.parametrize("name", ["nul\x00.example.com", "x" * 300])
+def test_a_name_that_is_no_dns_name(root: Made, name: str) -> None:
+    leaf = server(NAME, name, issuer=root)
+    assert "no DNS name" in refused(leaf, leaf, root.pem).message
 
 
 @pytest.mark.parametrize(

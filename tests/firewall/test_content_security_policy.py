@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -14,7 +13,6 @@ from tests.world import World
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True), pytest.mark.promise("F-08")]
 
-Visit = Callable[..., list[str]]
 WATCH = """
 window.violations = [];
 document.addEventListener("securitypolicyviolation", event => {
@@ -23,45 +21,41 @@ document.addEventListener("securitypolicyviolation", event => {
 """
 
 
-@pytest.fixture
-def visit(monkeypatch: pytest.MonkeyPatch) -> Iterator[Visit]:
-    """Open a page in Chromium; the violations of its policy and the errors of its scripts."""
+def complaints(url: str, *, shows: str, client: Client | None = None) -> list[str]:
+    """Open a page in Chromium and wait for what it ``shows``; the violations of its policy, the errors of its scripts.
+
+    Nothing here asks the database: Playwright runs an event loop in this thread, where Django would open a second
+    connection and forget it.
+    """
     program = peers.find("chromium", "chromium")
-    # Playwright's synchronous interface runs an event loop in this thread, which Django takes for asynchronous code.
-    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+    cookies: Any = [
+        {"name": name, "value": morsel.value, "domain": "localhost", "path": "/"}
+        for name, morsel in (client.cookies.items() if client else ())
+    ]
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
-
-        def open_page(url: str, client: Client | None = None, needs: str = "body") -> list[str]:
-            context = browser.new_context()
-            context.add_init_script(WATCH)
-            if client is not None:
-                cookies: Any = [{"name": name, "value": one.value, "url": url} for name, one in client.cookies.items()]
-                context.add_cookies(cookies)
-            page = context.new_page()
-            errors: list[str] = []
-            page.on("pageerror", lambda error: errors.append(str(error)))
-            page.goto(url, wait_until="networkidle")
-            page.wait_for_selector(needs, state="attached", timeout=10_000)
-            errors += page.evaluate("window.violations")
-            context.close()
-            return errors
-
-        yield open_page
+        context = browser.new_context()
+        context.add_init_script(WATCH)
+        context.add_cookies(cookies)
+        page = context.new_page()
+        errors: list[str] = []
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto(url, wait_until="networkidle")
+        page.wait_for_selector(shows, state="attached")
+        errors += page.evaluate("window.violations")
         browser.close()
+    return errors
 
 
 @pytest.mark.parametrize("path", ["/", "/firewall/iprule/", "/firewall/iprule/add/", "/projects/project/"])
-def test_the_console_runs_without_a_violation(
-    world: World, live_server: Any, signed_in: Any, visit: Visit, path: str
-) -> None:
+def test_the_console_runs_without_a_violation(world: World, live_server: Any, signed_in: Any, path: str) -> None:
     client = signed_in(world.owner)
-    assert visit(live_server.url + path, client, needs="#nav-sidebar, [x-data]") == []
+    assert complaints(live_server.url + path, shows="#nav-sidebar, [x-data]", client=client) == []
 
 
-def test_the_page_of_the_api_runs_without_a_violation(world: World, live_server: Any, visit: Visit) -> None:
-    assert visit(live_server.url + "/api/docs/", needs=".swagger-ui .info") == []
+def test_the_page_of_the_api_runs_without_a_violation(world: World, live_server: Any) -> None:
+    assert complaints(live_server.url + "/api/docs/", shows=".swagger-ui .info") == []
 
 
-def test_the_sign_in_page_needs_nothing_beyond_the_strict_preset(world: World, live_server: Any, visit: Visit) -> None:
-    assert visit(live_server.url + "/accounts/login/", needs="input[type=password]") == []
+def test_the_sign_in_page_needs_nothing_beyond_the_strict_preset(world: World, live_server: Any) -> None:
+    assert complaints(live_server.url + "/accounts/login/", shows="input[type=password]") == []

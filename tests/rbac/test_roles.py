@@ -175,9 +175,10 @@ def test_two_administrators_who_remove_each_other_at_the_same_moment(transaction
     one, two = world.admin, world.nobody
 
     def against(user: User, by: User, how: str) -> Callable[[], object]:
-        actor = acting(by)
+        actor, grant = acting(by), grant_of(user)
+        assert allowed(actor, Permission.ROLES_DELETE)  # both have come past this before either is done
         ways: dict[str, Callable[[], object]] = {
-            "remove": lambda: remove_role(grant_of(user), actor=actor),
+            "remove": lambda: remove_role(grant, actor=actor),
             "demote": lambda: assign_role(user, "viewer", actor=actor),
             "disable": lambda: set_active(User.objects.get(pk=user.pk), False, actor=actor),
         }

@@ -9,6 +9,7 @@ import pytest
 
 from accounts.models import User
 from projects.models import Environment
+from rbac.permissions import Permission
 from rbac.services import assign_role
 from secrets_vault import reading
 from secrets_vault.models import Variable
@@ -111,12 +112,23 @@ def test_a_scope_narrows_what_the_owner_may(world: World, staging: Environment) 
 def test_a_project_is_found_by_one_narrow_scope_and_hidden_from_strangers(world: World) -> None:
     key = Credential(CredentialKind.API_KEY, "key_1", frozenset({"secrets:reveal"}))
     found, environment = place(
-        "shop", "production", actor=acting(world.owner, key), permission=reading.Permission.SECRETS_REVEAL
+        "shop", "production", actor=acting(world.owner, key), permission=Permission.SECRETS_REVEAL
     )
     assert (found, environment) == (world.project, world.production)
     for user in (world.outsider, world.nobody):
         with pytest.raises(NotFound):
-            place("shop", None, actor=acting(user), permission=reading.Permission.SECRETS_READ)
+            place("shop", None, actor=acting(user), permission=Permission.SECRETS_READ)
+
+
+@pytest.mark.promise("R-04", "R-05")
+def test_a_place_is_named_to_those_alone_who_may_do_something_there(
+    world: World, staging: Environment, in_staging_alone: User
+) -> None:
+    actor, permission = acting(in_staging_alone), Permission.SECRETS_WRITE
+    assert place("shop", "staging", actor=actor, permission=permission) == (world.project, staging)
+    for elsewhere in (None, "production"):
+        with pytest.raises(Denied):
+            place("shop", elsewhere, actor=actor, permission=permission)
 
 
 @pytest.mark.promise("R-05")

@@ -70,7 +70,7 @@ class Command(TempsCommand):
             owner=_owner(user, actor),
             scopes=scopes or DEFAULT_PRESET,
             expires_in=lasting,
-            networks=[network.strip() for network in networks.split(",") if network.strip()],
+            allowed_networks=[network.strip() for network in networks.split(",") if network.strip()],
             actor=actor,
         )
         if as_json:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -25,7 +26,7 @@ from certificates.services import (
 from projects.services import project_by_slug
 from temps.lib import clock
 from temps.lib.actor import Actor
-from temps.lib.cli import show_json, show_table
+from temps.lib.cli import printable, show_json, show_table
 from temps.lib.errors import Invalid
 
 Name = Annotated[str, Option("--domain", help="The domain, such as shop.example.com.")]
@@ -33,20 +34,19 @@ Mode = Annotated[str, Option("--tls", help="auto (an ACME issuer, Let's Encrypt 
 
 
 def row_of(domain: Domain) -> dict[str, Any]:
-    """A domain as ``--json`` prints it."""
+    """A domain as ``--json`` prints it: the fields of the API."""
     certificate = domain.current_certificate
     return {
-        "domain": domain.name,
+        "name": domain.name,
         "aliases": domain.aliases,
-        "project": str(domain.project or "") or None,
+        "project": str(domain.project) if domain.project else None,
         "tls": domain.tls,
         "status": domain.status.value,
-        "expires": clock.iso(certificate.not_after) if certificate else None,
-        "daysLeft": certificate.days_left if certificate else None,
         "certificate": _certificate(certificate) if certificate else None,
         "failures": domain.failures,
-        "lastError": domain.last_error or None,
-        "nextAttempt": clock.iso(domain.next_attempt_at) if domain.next_attempt_at else None,
+        "last_error": domain.last_error,
+        "next_attempt_at": clock.iso(domain.next_attempt_at) if domain.next_attempt_at else None,
+        "created_at": clock.iso(domain.created_at),
     }
 
 
@@ -54,15 +54,46 @@ def _certificate(certificate: Certificate) -> dict[str, Any]:
     return {
         "version": certificate.version,
         "source": certificate.source,
-        "issuer": certificate.issuer,
         "serial": certificate.serial,
         "fingerprint": certificate.fingerprint,
         "names": certificate.names,
-        "keyType": certificate.key_type,
-        "notBefore": clock.iso(certificate.not_before),
-        "notAfter": clock.iso(certificate.not_after),
-        "renewAt": clock.iso(certificate.renew_at),
+        "issuer": certificate.issuer,
+        "key_type": certificate.key_type,
+        "not_before": clock.iso(certificate.not_before),
+        "not_after": clock.iso(certificate.not_after),
+        "days_left": certificate.days_left,
+        "renew_at": clock.iso(certificate.renew_at),
+        "created_at": clock.iso(certificate.created_at),
     }
+
+
+def _status_lines(domain: Domain) -> Iterator[tuple[str, object]]:
+    """What people read of a domain, line by line."""
+    yield "Domain", ", ".join(domain.names)
+    yield "Project", domain.project or "none (the platform)"
+    yield "TLS", domain.tls
+    yield "Status", domain.status.value
+    if certificate := domain.current_certificate:
+        yield "Valid until", f"{clock.iso(certificate.not_after)} ({certificate.days_left} days left)"
+        yield "Valid from", clock.iso(certificate.not_before)
+        yield "Issuer", certificate.issuer
+        yield "Names", ", ".join(certificate.names)
+        yield "Key", certificate.key_type
+        yield "Serial", certificate.serial
+        yield "SHA-256", certificate.fingerprint
+        yield "Version", f"{certificate.version} ({certificate.source})"
+        if domain.tls == Tls.AUTO:
+            yield "Renewal", clock.iso(certificate.renew_at)
+    if domain.last_error:
+        yield "Last error", domain.last_error
+        yield "Failures", domain.failures
+    if domain.next_attempt_at:
+        yield "Next attempt", clock.iso(domain.next_attempt_at)
+
+
+def _expiry(domain: Domain) -> tuple[str, str]:
+    certificate = domain.current_certificate
+    return (clock.iso(certificate.not_after), str(certificate.days_left)) if certificate else ("-", "-")
 
 
 def _issue(domain: Domain, actor: Actor) -> Certificate:
@@ -123,28 +154,25 @@ class Command(TempsCommand):
     @command("list")
     def list_domains(self, as_json: AsJson = False, as_user: AsUser = "") -> None:
         """The domains that you may see, with what is left of their certificates."""
-        rows = [row_of(one) for one in Domain.objects.visible_to(acting(as_user)).with_details()]
+        domains = Domain.objects.visible_to(acting(as_user)).with_details()
         if as_json:
-            show_json(rows)
+            show_json([row_of(one) for one in domains])
             return
-        keys = ("domain", "project", "tls", "status", "expires", "daysLeft")
         show_table(
             ("DOMAIN", "PROJECT", "TLS", "STATUS", "EXPIRES", "DAYS LEFT"),
-            ([row[key] for key in keys] for row in rows),
+            ((one.name, one.project or "-", one.tls, one.status.value, *_expiry(one)) for one in domains),
             empty="no domains yet: temps domain add --domain shop.example.com --tls auto",
         )
 
     @command("cert-status")
     def cert_status(self, domain: Name, as_json: AsJson = False, as_user: AsUser = "") -> None:
         """One domain's certificate: who issued it, how long it lasts, and what comes next."""
-        row = row_of(domain_by_name(domain, actor=acting(as_user)))
+        found = domain_by_name(domain, actor=acting(as_user))
         if as_json:
-            show_json(row)
+            show_json(row_of(found))
             return
-        certificate = row.pop("certificate") or {}
-        shown = {key: value for key, value in {**row, **certificate}.items() if value not in (None, [], "")}
-        for key, value in shown.items():
-            print(f"{key + ':':<13} {', '.join(value) if isinstance(value, list) else value}")
+        for label, value in _status_lines(found):
+            print(f"{label + ':':<13} {printable(value)}")
 
     @command("renew-cert")
     def renew_cert(self, domain: Name, as_json: AsJson = False, as_user: AsUser = "") -> None:

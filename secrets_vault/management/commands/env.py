@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 from django_typer.management import command
-from typer import Argument, Option
+from typer import Context, Option
 
 from accounts.cli import AsJson, AsUser, TempsCommand, acting
 from projects.models import Environment, Project
@@ -36,16 +36,9 @@ Encrypted = Annotated[
         show_default=False,
     ),
 ]
-Misplaced = Annotated[list[str] | None, Argument(hidden=True)]
 
 MASK = "********"
 """Of one length, whatever it stands for."""
-
-
-def _refuse(misplaced: list[str] | None) -> None:
-    """What follows the options may be the rest of a value with a blank in it: refused, and not repeated."""
-    if misplaced:
-        raise Invalid("there is something after the options: put a value with blanks in quotes, or use --value-stdin")
 
 
 def _summary(version: VariableVersion) -> str:
@@ -55,9 +48,10 @@ def _summary(version: VariableVersion) -> str:
 class Command(TempsCommand):
     help = "Variables: set, read, import and export them, and see who changed them."
 
-    @command()
+    @command(context_settings={"allow_extra_args": True})
     def set(
         self,
+        context: Context,
         project: InProject,
         key: Key,
         env: InEnvironment = "",
@@ -71,11 +65,11 @@ class Command(TempsCommand):
         ] = False,
         encrypted: Encrypted = None,
         reason: Reason = "",
-        misplaced: Misplaced = None,
         as_user: AsUser = "",
     ) -> None:
         """Give a variable a value."""
-        _refuse(misplaced)
+        if context.args:  # perhaps the rest of a value with a blank in it: click would repeat it, so it is refused here
+            raise Invalid("there is something after the options: put a value with blanks in quotes")
         if (value is None) is not value_stdin:
             raise Invalid("say either --value or --value-stdin", field="value")
         found, environment, actor = self._place(project, env, as_user, Permission.SECRETS_WRITE)

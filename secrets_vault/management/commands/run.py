@@ -25,7 +25,7 @@ OURS = {b"DJANGO_SETTINGS_MODULE": b"temps.settings"}
 """Set by Temps itself before anything is read; the program may be a Django site with settings of its own."""
 
 
-class Command(TempsCommand, context_settings={"allow_interspersed_args": False}):  # type: ignore[call-arg]
+class Command(TempsCommand, context_settings={"allow_interspersed_args": False}):
     help = "Start a program with the variables of a project."
 
     def handle(

@@ -1,0 +1,184 @@
+"""Every route of the platform, read from the URL resolver itself, and an example object for those that name one.
+
+A new API route whose path names an object needs a line in :data:`EXAMPLES`; nothing else has to be told about it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+from rest_framework.views import APIView
+
+from accounts.api_keys import create_api_key
+from audit.exports import request_export, run_export
+from audit.reading import visible_events
+from certificates.models import Tls
+from certificates.services import add_domain
+from firewall.services import block, set_rate_limit
+from projects.models import Project
+from rbac.guards import Declaration
+from secrets_vault.services import set_variable
+from temps.lib.actor import Actor
+from tests.world import World, acting
+
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+ABSENT = "a" * 20
+"""The body of a public id that nothing has."""
+
+
+@dataclass(frozen=True)
+class Route:
+    path: str
+    name: str
+    namespaces: tuple[str, ...]
+    callback: Callable[..., Any]
+    parameters: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return self.path
+
+    @property
+    def view(self) -> type[APIView] | None:
+        """The API view behind the route, None for another kind of page."""
+        found = getattr(self.callback, "cls", None)
+        return found if isinstance(found, type) and issubclass(found, APIView) else None
+
+    @property
+    def methods(self) -> list[str]:
+        return [method for method in METHODS if hasattr(self.view, method.lower())]
+
+    def declared(self, method: str) -> Declaration | None:
+        found: Declaration | None = getattr(self.view, "permissions", {}).get(method)
+        return found
+
+    def url(self, values: dict[str, str]) -> str:
+        return reverse(":".join([*self.namespaces, self.name]), kwargs=values)
+
+
+def _walk(patterns: list[Any], before: str = "", namespaces: tuple[str, ...] = ()) -> Iterator[Route]:
+    for pattern in patterns:
+        path = before + str(pattern.pattern)
+        if isinstance(pattern, URLResolver):
+            inside = (*namespaces, pattern.namespace) if pattern.namespace else namespaces
+            yield from _walk(pattern.url_patterns, path, inside)
+        elif isinstance(pattern, URLPattern):
+            yield Route(path, pattern.name or "", namespaces, pattern.callback, tuple(_parameters(path)))
+
+
+def _parameters(path: str) -> Iterator[str]:
+    for part in path.split("<")[1:]:
+        yield part.split(">")[0].rpartition(":")[2]
+
+
+ROUTES = list(_walk(get_resolver().url_patterns))
+API = [route for route in ROUTES if route.view is not None]
+PAGES = [route for route in ROUTES if route.view is None]
+
+
+@dataclass(frozen=True)
+class Example:
+    """What stands in the path of a route: ``values`` by parameter, and in ``absent`` those of an object that is not."""
+
+    values: dict[str, str] = field(default_factory=dict)
+    absent: dict[str, str] = field(default_factory=dict)
+    project: Project | None = None
+    """The project that the object belongs to; None for the platform."""
+    owner: str = ""
+    """The person of the world whose own it is, where others do not see it however much they hold."""
+
+
+def _project(world: World) -> Example:
+    return Example({"slug": world.project.slug}, {"slug": "missing"}, world.project)
+
+
+def _variable(world: World, key: str = "API_URL") -> Example:
+    set_variable(world.project, key, "value", encrypted=True, actor=world.operator)
+    return Example({"slug": world.project.slug, "key": key}, {"slug": "missing"}, world.project)
+
+
+def _domain(world: World) -> Example:
+    add_domain("shop.example.com", tls=Tls.MANUAL, project=world.project, actor=world.operator)
+    return Example({"name": "shop.example.com"}, {"name": "missing.example.com"}, world.project)
+
+
+def _rule(world: World) -> Example:
+    rule = block("198.51.100.0/24", project=world.project, actor=world.operator)
+    return Example({"rule_id": rule.public_id}, {"rule_id": f"ipr_{ABSENT}"}, world.project)
+
+
+def _rate_limit(world: World) -> Example:
+    limit = set_rate_limit("/api/*", 1000, timedelta(minutes=1), actor=world.operator)
+    return Example({"limit_id": limit.public_id}, {"limit_id": f"rtl_{ABSENT}"})
+
+
+def _user(world: World) -> Example:
+    return Example({"user_id": world.viewer.public_id}, {"user_id": f"usr_{ABSENT}"})
+
+
+def _api_key(world: World) -> Example:
+    key, _token = create_api_key("ci", owner=world.owner, actor=acting(world.owner))
+    return Example({"key_id": key.public_id}, {"key_id": f"key_{ABSENT}"}, owner="owner")
+
+
+def _event(world: World) -> Example:
+    event = visible_events(acting(world.owner))[0]
+    return Example({"public_id": event.public_id}, {"public_id": f"evt_{ABSENT}"}, world.project)
+
+
+def _export(world: World) -> Example:
+    actor = acting(world.admin)
+    export = request_export(world.project.created_at.date(), world.project.created_at.date(), actor=actor)
+    run_export(export.public_id, actor=Actor.system("audit.export"))
+    return Example({"public_id": export.public_id}, {"public_id": f"exp_{ABSENT}"}, owner="admin")
+
+
+EXAMPLES: dict[str, Callable[[World], Example]] = {
+    "project": _project,
+    "bundle": _project,
+    "variables": _project,
+    "variable": _variable,
+    "variable-reveal": _variable,
+    "variable-import": lambda world: Example(
+        _project(world).values, {"slug": "missing"}, _variable(world, "import").project
+    ),
+    "domain": _domain,
+    "domain-renew": _domain,
+    "domain-certificate": _domain,
+    "domain-certificates": _domain,
+    "firewall-rule": _rule,
+    "firewall-rate-limit": _rate_limit,
+    "user": _user,
+    "api-key": _api_key,
+    "audit-event": _event,
+    "audit-export": _export,
+    "audit-export-download": _export,
+}
+"""By the name of the route: makes an object in the world (in its project, where it belongs to one)."""
+
+BODIES: dict[tuple[str, str], dict[str, object]] = {
+    ("variables", "POST"): {"key": "API_URL", "value": "other"},
+    ("variable", "PUT"): {"value": "other"},
+    ("variable-import", "PUT"): {"value": "other"},
+    ("variable-import", "POST"): {"text": "API_URL=other"},
+    ("domain", "PATCH"): {"tls": Tls.MANUAL.value},
+    ("domain-certificate", "PUT"): {"certificate": "none", "private_key": "none"},
+    ("user", "PATCH"): {"is_active": True},
+}
+"""What to send where an empty object would be refused before anyone asks who sends it."""
+
+
+def example_for(route: Route, world: World) -> Example:
+    if route.name in EXAMPLES:
+        return EXAMPLES[route.name](world)
+    if route.parameters:
+        pytest.fail(
+            f"the route {route.path} (named '{route.name}') names an object by {', '.join(route.parameters)}: "
+            "add a function that makes one to EXAMPLES in tests/routes.py",
+            pytrace=False,
+        )
+    return Example()
