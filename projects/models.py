@@ -10,7 +10,7 @@ from temps.lib import clock
 from temps.lib.actor import Actor
 from temps.lib.ids import PublicIdField
 
-SLUG = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
+SLUG = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\Z"
 """A DNS label (RFC 1123 section 2.1): slugs stand in URLs, commands, host names and file names."""
 
 check_slug = RegexValidator(

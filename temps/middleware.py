@@ -39,7 +39,7 @@ class RequestContext:
             address = client_address(peer, forwarded, settings.TRUSTED_PROXIES)
         except UnknownClient as error:
             log.warning("request.unknown_client", peer=peer, reason=str(error))
-            return HttpResponse("400: the client's address cannot be told\n", status=400, content_type="text/plain")
+            return _plain(400, "the client's address cannot be told")
         known.client_address = str(address)
         response = self.get_response(request)
         response["X-Request-Id"] = known.request_id
@@ -51,6 +51,30 @@ class RequestContext:
             client=known.client_address,
         )
         return response
+
+
+class BodyLimit:
+    """Refuses bodies that are too large, or that do not say how large they are, before anything reads them.
+
+    Django's own limit covers forms; the API reads the stream itself.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if "chunked" in request.headers.get("Transfer-Encoding", "").lower():
+            return _plain(411, "send a Content-Length")
+        length = request.META.get("CONTENT_LENGTH") or "0"
+        if not length.isdecimal() or len(length) > 18:
+            return _plain(400, "Content-Length is not a number of bytes")
+        if int(length) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
+            return _plain(413, f"a request has at most {settings.DATA_UPLOAD_MAX_MEMORY_SIZE} bytes")
+        return self.get_response(request)
+
+
+def _plain(status: int, text: str) -> HttpResponse:
+    return HttpResponse(f"{status}: {text}\n", status=status, content_type="text/plain")
 
 
 class Identity:

@@ -27,7 +27,7 @@ def test_who_makes_a_project_owns_it_and_others_do_not_see_it(world: World) -> N
     assert not Project.objects.visible_to(acting(world.nobody)).exists()
 
 
-@pytest.mark.parametrize("slug", ["-a", "a-", "A", "a_b", "a" * 64, "ä", "a/b"])
+@pytest.mark.parametrize("slug", ["-a", "a-", "a\n", "A", "a_b", "a" * 64, "ä", "a/b"])
 def test_a_slug_is_a_dns_label(world: World, slug: str) -> None:
     with pytest.raises(Invalid):
         create_project("x", slug=slug, actor=world.operator)

@@ -20,14 +20,14 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('public_id', temps.lib.ids.PublicIdField(prefix='prj')),
-                ('slug', models.CharField(max_length=63, unique=True, validators=[django.core.validators.RegexValidator('^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$', 'use 1 to 63 lower-case letters, digits and hyphens, with no hyphen at either end', code='slug')])),
+                ('slug', models.CharField(max_length=63, unique=True, validators=[django.core.validators.RegexValidator('^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\\Z', 'use 1 to 63 lower-case letters, digits and hyphens, with no hyphen at either end', code='slug')])),
                 ('name', models.CharField(max_length=120)),
                 ('description', models.CharField(blank=True, max_length=500)),
                 ('created_at', models.DateTimeField(default=temps.lib.clock.now, editable=False)),
             ],
             options={
                 'ordering': ('slug',),
-                'constraints': [models.CheckConstraint(condition=models.Q(('slug__regex', '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$')), name='project_slug_is_a_label')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('slug__regex', '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\\Z')), name='project_slug_is_a_label')],
             },
         ),
         migrations.CreateModel(
@@ -35,13 +35,13 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('public_id', temps.lib.ids.PublicIdField(prefix='env')),
-                ('slug', models.CharField(max_length=63, validators=[django.core.validators.RegexValidator('^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$', 'use 1 to 63 lower-case letters, digits and hyphens, with no hyphen at either end', code='slug')])),
+                ('slug', models.CharField(max_length=63, validators=[django.core.validators.RegexValidator('^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\\Z', 'use 1 to 63 lower-case letters, digits and hyphens, with no hyphen at either end', code='slug')])),
                 ('created_at', models.DateTimeField(default=temps.lib.clock.now, editable=False)),
                 ('project', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='environments', to='projects.project')),
             ],
             options={
                 'ordering': ('project__slug', 'slug'),
-                'constraints': [models.UniqueConstraint(fields=('project', 'slug'), name='environment_slug_is_unique_in_project'), models.CheckConstraint(condition=models.Q(('slug__regex', '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$')), name='environment_slug_is_a_label')],
+                'constraints': [models.UniqueConstraint(fields=('project', 'slug'), name='environment_slug_is_unique_in_project'), models.CheckConstraint(condition=models.Q(('slug__regex', '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\\Z')), name='environment_slug_is_a_label')],
             },
         ),
     ]

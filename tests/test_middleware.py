@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.test import Client
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.mark.promise("O-10")
+def test_a_body_that_is_too_large_is_refused_before_it_is_read(client: Client, settings: Any) -> None:
+    answer = client.post("/api/v1/projects/", data="x" * 10, content_type="application/json", CONTENT_LENGTH="2097153")
+    assert answer.status_code == 413
+
+
+@pytest.mark.promise("O-10")
+@pytest.mark.parametrize(("headers", "status"), [({"Transfer-Encoding": "chunked"}, 411), ({"Content-Length": "x"}, 400)])
+def test_a_body_says_how_large_it_is(client: Client, headers: dict[str, str], status: int) -> None:
+    assert client.post("/api/v1/projects/", headers=headers).status_code == status
+
+
+@pytest.mark.promise("F-04")
+def test_a_forwarded_chain_that_makes_no_sense_is_refused(client: Client, settings: Any) -> None:
+    from ipaddress import ip_network
+
+    settings.TRUSTED_PROXIES = (ip_network("127.0.0.1/32"),)
+    assert client.get("/healthz", headers={"X-Forwarded-For": "192.0.2.7"}).status_code == 200
+    assert client.get("/healthz", headers={"X-Forwarded-For": "192.0.2.7, nonsense"}).status_code == 400
+
+
+def test_each_answer_names_its_request(client: Client) -> None:
+    first, second = (client.get("/healthz")["X-Request-Id"] for _ in range(2))
+    assert first != second
