@@ -33,10 +33,12 @@ def visible_events(actor: Actor) -> QuerySet[Event]:
     keys = whole_projects_with(actor, Permission.AUDIT_READ)
     if keys is None:
         return Event.objects.all()
+    if actor.user_pk is None or not keys:
+        return Event.objects.none()
     # By way of the grants, which lead to the projects: those live in a room above this one.
     granted = Grant.objects.filter(user_id=actor.user_pk, project_id__in=keys)
     its_project = granted.filter(project__slug=OuterRef("project"), project__created_at__lte=OuterRef("timestamp"))
-    slugs = list(granted.order_by().values_list("project__slug", flat=True).distinct()) if keys else []
+    slugs = list(granted.order_by().values_list("project__slug", flat=True).distinct())
     return Event.objects.filter(Exists(its_project), project__in=slugs)
 
 

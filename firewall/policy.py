@@ -65,7 +65,7 @@ class Policy:
     __slots__ = ("_limits", "_platform", "_projects", "digest", "everywhere", "preset", "version")
 
     def __init__(self, document: str, version: int = 0) -> None:
-        """``document`` as made by :func:`document_of`; raises ValueError, KeyError, TypeError or OSError for another."""
+        """Read what :func:`document_of` made. Raises ValueError, KeyError, TypeError or OSError for anything else."""
         data = json.loads(document)
         if data["format"] != FORMAT:
             raise ValueError(f"policy format {data['format']} is not known")

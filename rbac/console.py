@@ -64,11 +64,12 @@ class ServiceAdmin(ModelAdmin):  # type: ignore[misc]
     # Reading
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
-        rows = super().get_queryset(request)
+        rows: models.QuerySet[Any] = super().get_queryset(request)
         visible_to = getattr(rows, "visible_to", None)
         if visible_to is None:
             return rows if self._holds(request, self.permission_to_view, None, everywhere=True) else rows.none()
-        return visible_to(actor_of(request))  # type: ignore[no-any-return]
+        visible: models.QuerySet[Any] = visible_to(actor_of(request))
+        return visible
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return self._holds(request, self.permission_to_view, obj)

@@ -33,7 +33,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
-    """Emptying the tables between transactional tests deletes events; the triggers against that have their own tests."""
+    """Emptying the tables between transactional tests deletes events; the triggers that refuse it are tested apart."""
     post_migrate.disconnect(sender=apps.get_app_config("audit"), dispatch_uid="audit.triggers")
     sqlite = connection.vendor == "sqlite"
     with django_db_blocker.unblock(), connection.cursor() as cursor:

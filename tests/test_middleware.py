@@ -15,7 +15,9 @@ def test_a_body_that_is_too_large_is_refused_before_it_is_read(client: Client, s
 
 
 @pytest.mark.promise("O-10")
-@pytest.mark.parametrize(("headers", "status"), [({"Transfer-Encoding": "chunked"}, 411), ({"Content-Length": "x"}, 400)])
+@pytest.mark.parametrize(
+    ("headers", "status"), [({"Transfer-Encoding": "chunked"}, 411), ({"Content-Length": "x"}, 400)]
+)
 def test_a_body_says_how_large_it_is(client: Client, headers: dict[str, str], status: int) -> None:
     assert client.post("/api/v1/projects/", headers=headers).status_code == status
 

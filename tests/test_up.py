@@ -1,4 +1,4 @@
-"""``temps up``: what it refuses, and how it looks after its processes. The whole of it runs in the first ten minutes."""
+"""``temps up``: what it refuses, and how it looks after its processes. All of it runs in the first ten minutes."""
 
 from __future__ import annotations
 

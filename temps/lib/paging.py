@@ -23,6 +23,6 @@ class Cursor(CursorPagination):
     def decode_cursor(self, request: Request) -> Position | None:
         """The position asked for. DRF would hand whatever stands in a made-up cursor to the database."""
         position = super().decode_cursor(request)
-        if position is not None and position.position is not None and not ROW.fullmatch(position.position):
+        if position is not None and position.position is not None and not ROW.fullmatch(str(position.position)):
             raise NotFound(self.invalid_cursor_message)
         return position
