@@ -1,9 +1,11 @@
-"""The ``temps`` command: the same as ``manage.py``."""
+"""The ``temps`` command: the same as ``manage.py``, with a first page that shows Temps' own commands."""
 
 from __future__ import annotations
 
 import os
 import sys
+
+ROOMS = ("temps", "accounts", "projects", "secrets_vault", "firewall", "certificates", "audit")
 
 
 def main() -> None:
@@ -14,9 +16,26 @@ def main() -> None:
     from temps.lib.env import EnvError
 
     try:
-        execute_from_command_line(sys.argv)
+        if sys.argv[1:] in ([], ["help"], ["--help"], ["-h"]):
+            overview()
+        else:
+            execute_from_command_line(sys.argv)
     except (EnvError, ImproperlyConfigured) as error:
         sys.exit(f"error: {error}")
+
+
+def overview() -> None:
+    """Print Temps' commands by room. Django's own are there too, for whoever asks for them."""
+    import django
+    from django.core.management import get_commands, load_command_class
+
+    django.setup()
+    known = get_commands()
+    print("Usage: temps COMMAND …        temps COMMAND --help says more\n")
+    for room in ROOMS:
+        for name in sorted(name for name, app in known.items() if app == room):
+            print(f"  {name:<10}{load_command_class(room, name).help}")
+    print("\nDjango's own commands (migrate, shell, check …): temps help --commands")
 
 
 if __name__ == "__main__":

@@ -31,7 +31,9 @@ SHARED: list[Any] = [
 
 def logging_config(*, production: bool) -> dict[str, Any]:
     """Settings for ``logging`` and structlog: JSON lines in production, aligned text elsewhere."""
-    renderer: Any = structlog.processors.JSONRenderer() if production else structlog.dev.ConsoleRenderer(colors=False)
+    # A plain traceback: the pretty one prints local variables, passwords and tokens among them, and takes a second.
+    text = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
+    renderer: Any = structlog.processors.JSONRenderer() if production else text
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,

@@ -27,7 +27,7 @@ def main() -> int:
     arguments = sys.argv[1:]
     only = os.environ.get("TEMPS_TEST_ONLY", "")
     missed: list[str] = []
-    passed = only == "postgresql" or suite("SQLite", {}, arguments)
+    passed = only == "postgresql" or suite("SQLite", {}, ["-m", "not postgresql", *arguments])
     if only != "sqlite":
         if not peers.has_postgresql():
             missed.append("the suite on PostgreSQL: apt-get install postgresql")

@@ -339,10 +339,15 @@ def one_line(error: str) -> bool:
 
 @pytest.mark.promise("L-01", "L-02", "L-05")
 def test_the_audit_log_tells_of_each_step(machine: Machine, imported: str, key: str) -> None:
+    machine.temps("user", "create", "--email", "dev@example.com", "--role", "developer")
+    machine.temps("run", "--project", imported, "--", "true")
+    machine.temps("firewall", "block", "--ip", "192.0.2.99")
+    machine.temps("firewall", "unblock", "--ip", "192.0.2.99")
+    assert machine.request("DELETE", f"/api/v1/projects/{imported}/", key=key)[0] == 403
     entries = machine.json("audit", "logs", "--limit", "200")
     operations = {entry["operation"] for entry in entries}
     assert operations >= {
-        *("SYSTEM_START", "USER_CREATE", "ROLE_ASSIGN", "PROJECT_CREATE", "API_KEY_CREATE", "API_KEY_REVOKE"),
+        *("SYSTEM_START", "USER_CREATE", "ROLE_ASSIGN", "PROJECT_CREATE", "API_KEY_CREATE", "SECRET_CREATE"),
         *("IP_RULE_CREATE", "IP_RULE_DELETE", "SECRET_USE", "PERMISSION_CHECK"),
     }
     assert list(entries[0]) == [

@@ -9,7 +9,7 @@ from secrets_vault.sealing import column, seal
 
 
 @pytest.mark.promise("O-07")
-def test_the_process_answers(client: Client) -> None:
+def test_the_process_answers(db: None, client: Client) -> None:
     assert client.get("/healthz").json() == {"status": "ok"}
 
 

@@ -7,7 +7,7 @@ from typing import ClassVar
 from csp.constants import SELF, UNSAFE_INLINE
 from csp.decorators import csp_update
 from django.utils.decorators import method_decorator
-from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView, SpectacularSwaggerSplitView
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from rbac.guards import Access
 
@@ -21,8 +21,4 @@ class Schema(SpectacularAPIView):
 # Swagger UI styles its page in the page, and its icons are data: URLs.
 @method_decorator(csp_update({"style-src": [SELF, UNSAFE_INLINE], "img-src": [SELF, "data:"]}), "dispatch")
 class Docs(SpectacularSwaggerSplitView):
-    permissions: ClassVar = PUBLIC
-
-
-class Redoc(SpectacularRedocView):
     permissions: ClassVar = PUBLIC

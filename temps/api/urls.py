@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import URLPattern, URLResolver, include, path
 
 from temps.api.root import Root
-from temps.api.schema import Docs, Redoc, Schema
+from temps.api.schema import Docs, Schema
 
 v1: list[URLPattern | URLResolver] = [
     path("", Root.as_view(), name="root"),
@@ -21,5 +21,4 @@ urlpatterns = [
     path("v1/", include((v1, "api"))),
     path("schema/", Schema.as_view(), name="schema"),
     path("docs/", Docs.as_view(url_name="schema"), name="docs"),
-    path("redoc/", Redoc.as_view(url_name="schema"), name="redoc"),
 ]

@@ -89,7 +89,7 @@ def web_command(host: str, port: int) -> list[str]:
     # One process with threads: limits and caches are shared in memory. With Redis, run more behind a proxy.
     return [
         *(sys.executable, "-m", "granian", "--interface", "wsgi", "--host", host, "--port", str(port)),
-        *("--workers", "1", "--blocking-threads", str(WEB_THREADS), "--no-ws", "--log-level", "warning"),
+        *("--workers", "1", "--blocking-threads", str(WEB_THREADS), "--no-ws", "--log-level", "error"),
         "temps.wsgi:application",
     ]
 
