@@ -68,7 +68,7 @@ class Domain(models.Model):
     name = models.CharField(max_length=MAX_LENGTH, unique=True)
     project = models.ForeignKey(Project, models.CASCADE, null=True, blank=True, related_name="domains")
     """None for a domain of the platform."""
-    tls = models.CharField(max_length=8, choices=Tls.choices, default=Tls.AUTO)
+    tls = models.CharField("TLS", max_length=8, choices=Tls.choices, default=Tls.AUTO)
     current_certificate = models.ForeignKey(
         "Certificate", models.SET_NULL, null=True, blank=True, related_name="+", editable=False
     )

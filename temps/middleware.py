@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import cast
 
@@ -16,6 +17,7 @@ from temps.lib.client_ip import UnknownClient, client_address
 from temps.lib.request import of
 
 log = structlog.get_logger("temps.request")
+PROBES = ("/healthz", "/readyz")
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
 
@@ -43,7 +45,9 @@ class RequestContext:
         known.client_address = str(address)
         response = self.get_response(request)
         response["X-Request-Id"] = known.request_id
-        log.info(
+        probe = request.path in PROBES and response.status_code == 200
+        log.log(
+            logging.DEBUG if probe else logging.INFO,
             "request",
             method=request.method,
             path=request.path,

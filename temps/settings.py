@@ -236,6 +236,20 @@ USE_I18N = True
 LOGGING = logging_config(production=PRODUCTION)
 LOGGING_CONFIG = "logging.config.dictConfig"
 
+# Tailwind's blue, as on the sign-in pages.
+BLUE = {
+    "50": "oklch(97% .014 254.604)",
+    "100": "oklch(93.2% .032 255.585)",
+    "200": "oklch(88.2% .059 254.128)",
+    "300": "oklch(80.9% .105 251.813)",
+    "400": "oklch(70.7% .165 254.624)",
+    "500": "oklch(62.3% .214 259.815)",
+    "600": "oklch(54.6% .245 262.881)",
+    "700": "oklch(48.8% .243 264.376)",
+    "800": "oklch(42.4% .199 265.638)",
+    "900": "oklch(37.9% .146 265.522)",
+    "950": "oklch(28.2% .091 267.935)",
+}
 UNFOLD = {
     "SITE_TITLE": "Temps",
     "SITE_HEADER": "Temps",
@@ -249,5 +263,6 @@ UNFOLD = {
     "SHOW_VIEW_ON_SITE": False,
     "DASHBOARD_CALLBACK": "temps.console.dashboard.fill",
     "SIDEBAR": {"show_search": False, "navigation": "temps.console.navigation.sidebar"},
+    "COLORS": {"primary": BLUE},
     "STYLES": [lambda request: static("temps/console.css")],
 }

@@ -59,7 +59,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('public_id', temps.lib.ids.PublicIdField(prefix='dom')),
                 ('name', models.CharField(max_length=253, unique=True)),
-                ('tls', models.CharField(choices=[('auto', 'Auto'), ('manual', 'Manual')], default='auto', max_length=8)),
+                ('tls', models.CharField(choices=[('auto', 'Auto'), ('manual', 'Manual')], default='auto', max_length=8, verbose_name='TLS')),
                 ('failures', models.PositiveIntegerField(default=0, editable=False)),
                 ('last_error', models.CharField(blank=True, editable=False, max_length=500)),
                 ('next_attempt_at', models.DateTimeField(blank=True, db_index=True, editable=False, null=True)),

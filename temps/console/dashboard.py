@@ -103,12 +103,12 @@ def notices(actor: Actor) -> Iterator[Notice]:
     expiring = domains.filter(current_certificate__not_after__lt=soon).count()
     if expiring:
         yield Notice(
-            f"Certificates of {expiring} domains expire within {EXPIRES_SOON} days, or have expired.",
+            f"{_domains(expiring)} with a certificate that expires within {EXPIRES_SOON} days, or has expired.",
             _list("certificates", "domain"),
         )
     failing = domains.filter(failures__gt=0).count()
     if failing:
-        yield Notice(f"The last attempt failed for {failing} domains.", _list("certificates", "domain"))
+        yield Notice(f"{_domains(failing)} whose last attempt to get a certificate failed.", _list("certificates", "domain"))
 
 
 def activity_chart(actor: Actor) -> str:
@@ -150,6 +150,10 @@ def certificates_chart(actor: Actor) -> str:
     colours = [COLOURS[Result.FAILURE if days < EXPIRES_SOON else Result.SUCCESS] for days in left.values()]
     dataset = {"label": "days left", "data": list(left.values()), "backgroundColor": colours}
     return json.dumps({"labels": list(left), "datasets": [dataset]})
+
+
+def _domains(count: int) -> str:
+    return f"{count} domain" if count == 1 else f"{count} domains"
 
 
 def _list(app: str, model: str) -> str:

@@ -26,11 +26,16 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
 
 ICONS = {
     "Event": "history",
+    "Export": "download",
     "User": "group",
     "ApiKey": "key",
     "Grant": "badge",
     "Project": "deployed_code",
     "Variable": "lock",
     "Domain": "verified",
+    "Certificate": "workspace_premium",
+    "SignInPolicy": "passkey",
+    "Export": "download",
+    "RateLimit": "speed",
     "IpRule": "block",
 }
