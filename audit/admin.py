@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.utils.functional import cached_property
 from django.utils.html import format_html
 from django.utils.http import urlencode
+from unfold.decorators import display
 
 from audit.actions import Action, Result
 from audit.exports import request_export
@@ -71,14 +72,14 @@ class ByOperation(Narrowing):
 @admin.register(Event)
 class EventAdmin(ServiceAdmin):
     permission_to_view = Permission.AUDIT_READ
-    list_display = ("time", "by", "operation", "resource", "in_project", "result", "ip_address")
+    list_display = ("time", "by", "operation", "resource", "in_project", "outcome", "address")
     list_display_links = ("time",)
     list_filter = (BySince, ByResult, ByOperation)
     list_per_page = 50
     show_full_result_count = False
     paginator = BoundedPaginator
     search_fields = ("description",)  # shows the box; get_search_results does the searching
-    search_help_text = "In descriptions and resource ids. A click on a person or project shows theirs alone."
+    search_help_text = "Descriptions and resource ids"
     ordering = ("-id",)
     sortable_by = ()
     fields = ("description", "entry")
@@ -99,6 +100,8 @@ class EventAdmin(ServiceAdmin):
     def time(self, event: Event) -> str:
         return f"{event.timestamp:%Y-%m-%d %H:%M:%S}"
 
+    # A click on a person or a project shows what is theirs alone.
+
     @admin.display(description="who")
     def by(self, event: Event) -> str:
         return _only(user_id=event.user_id, label=who(event))
@@ -110,6 +113,16 @@ class EventAdmin(ServiceAdmin):
     @admin.display(description="project")
     def in_project(self, event: Event) -> str:
         return _only(project=event.project, label=event.project) if event.project else ""
+
+    @display(  # type: ignore[untyped-decorator]
+        description="result", label={"success": "success", "denied": "warning", "failure": "danger"}
+    )
+    def outcome(self, event: Event) -> str:
+        return event.result
+
+    @admin.display(description="address")
+    def address(self, event: Event) -> str:
+        return event.ip_address
 
     @admin.display(description="entry")
     def entry(self, event: Event) -> str:

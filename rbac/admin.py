@@ -9,6 +9,7 @@ from django.contrib import admin
 from django.contrib.auth import get_user_model
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from unfold.widgets import UnfoldAdminEmailInputWidget, UnfoldAdminSelectWidget
 
 from rbac.console import ServiceAdmin
 from rbac.guards import actor_of
@@ -23,9 +24,12 @@ ROLES = dict.fromkeys([*(role.value for role in PlatformRole), *(role.value for 
 
 class GrantForm(forms.ModelForm):  # type: ignore[type-arg]
     # By address and not by a list: whoever runs one project is not shown everybody there is.
-    email = forms.EmailField(label="user", help_text="The email address of the account.")
+    email = forms.EmailField(
+        label="User", help_text="The email address of the account.", widget=UnfoldAdminEmailInputWidget
+    )
     role = forms.ChoiceField(
         choices=[(role, role) for role in ROLES],
+        widget=UnfoldAdminSelectWidget,
         help_text=f"On the platform: {', '.join(PlatformRole)}. On a project: {', '.join(ProjectRole)}.",
     )
 

@@ -1,0 +1,43 @@
+"""``make bench``: what the guarantees cost, as ratios to doing the same without them.
+
+The two sides of a ratio are timed in turn, in one process, so that whatever else the machine does slows both alike;
+the medians are shown. Absolute times are this machine's and say little elsewhere. First on SQLite in a temporary
+directory, then, where it is installed, on a private PostgreSQL (which is told not to wait for the disk).
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+
+from tests import peers
+
+
+def run(label: str, database_url: str) -> int:
+    print(f"\n{label}", flush=True)
+    with tempfile.TemporaryDirectory(prefix="temps-bench-") as directory:
+        environment = {
+            "TEMPS_DATA_DIR": directory,
+            "DATABASE_URL": database_url,
+            "DJANGO_SETTINGS_MODULE": "temps.settings",
+            "RATE_LIMIT_ENABLED": "false",
+            "REDIS_URL": "",
+        }
+        command = [sys.executable, "-m", "tests.bench.measure"]
+        return subprocess.run(command, env=os.environ | environment).returncode
+
+
+def main() -> int:
+    failed = run("SQLite", "")
+    if peers.has_postgresql():
+        with peers.postgresql() as url:
+            failed = run("PostgreSQL", url) or failed
+    else:
+        print("\nnot run: PostgreSQL (apt-get install postgresql)")
+    return failed
+
+
+if __name__ == "__main__":
+    sys.exit(main())
