@@ -124,7 +124,7 @@ class DomainAdmin(ServiceAdmin):
             except TempsError as error:
                 if isinstance(error, Denied):
                     record_denial(error)
-                messages.error(request, error.message)
+                messages.error(request, error.public_message)
             else:
                 messages.success(
                     request, f"A worker gets a new certificate for {domain}. The old one stays until then."

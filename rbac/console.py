@@ -96,6 +96,16 @@ class ServiceAdmin(ModelAdmin):  # type: ignore[misc]
             return allowed(actor, permission, self.project_of(obj), self.environment_of(obj))
         return allowed(actor, permission) if everywhere else allowed_anywhere(actor, permission)
 
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
+        """Whether the address may filter by ``lookup``: by the filters that the list shows, and nothing else.
+
+        Django lets every column of the model pass, so that ``?password__startswith=`` would read a hash by halves.
+        """
+        shown = self.list_filter if request is None else self.get_list_filter(request)
+        fields = [one[0] if isinstance(one, tuple | list) else one for one in shown]
+        mine = any(lookup == one or lookup.startswith(f"{one}__") for one in fields if isinstance(one, str))
+        return mine and bool(super().lookup_allowed(lookup, value, request))
+
     # Writing
 
     def changeform_view(
@@ -114,7 +124,7 @@ class ServiceAdmin(ModelAdmin):  # type: ignore[misc]
             return super().delete_view(request, object_id, extra_context)  # type: ignore[no-any-return]
         except TempsError as error:
             _refuse_if_denied(error)
-            messages.error(request, error.message)
+            messages.error(request, error.public_message)
             return self.response_delete_refused(request, object_id)
 
     def response_delete_refused(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -136,7 +146,7 @@ class ServiceAdmin(ModelAdmin):  # type: ignore[misc]
                 error: TempsError | None = getattr(request, _ERROR, None)
                 if error is not None:
                     field = error.field if error.field in self.fields else None
-                    self.add_error(field, error.message)
+                    self.add_error(field, error.public_message)
 
             def validate_unique(self) -> None:
                 """Left to the service: rows that this actor may not see must not answer through a form either."""

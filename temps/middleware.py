@@ -57,6 +57,18 @@ class RequestContext:
         return response
 
 
+class NoNul:
+    """Refuses addresses with a NUL character: nothing has one in its name, and PostgreSQL fails on the comparison."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if "\0" in request.path_info or "%00" in request.META.get("QUERY_STRING", ""):
+            return _plain(400, "an address holds no NUL character")
+        return self.get_response(request)
+
+
 class BodyLimit:
     """Refuses bodies that are too large, or that do not say how large they are, before anything reads them.
 

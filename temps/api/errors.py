@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import structlog
 from django.core.exceptions import PermissionDenied
 from django.http import Http404
 from rest_framework import exceptions
@@ -12,6 +13,8 @@ from rest_framework.views import set_rollback
 
 from audit.services import record_denial
 from temps.lib.errors import Denied, TempsError
+
+log = structlog.get_logger(__name__)
 
 TITLES = {
     400: "Invalid request",
@@ -32,8 +35,10 @@ def problem(error: Exception, context: dict[str, Any]) -> Response | None:
     if isinstance(error, Denied):
         record_denial(error)
     if isinstance(error, TempsError):
-        fields = {error.field: [error.message]} if error.field else None
-        answer = _answer(error.status, error.code, error.message, fields=fields, context=context)
+        if error.public_message != error.message:
+            log.error("api.failed", code=error.code, reason=error.message)
+        fields = {error.field: [error.public_message]} if error.field else None
+        answer = _answer(error.status, error.code, error.public_message, fields=fields, context=context)
         if wait := getattr(error, "wait", None):
             answer["Retry-After"] = str(int(wait))
         return answer

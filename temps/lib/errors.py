@@ -17,11 +17,18 @@ class TempsError(Exception):
 
     code: ClassVar[str] = "error"
     status: ClassVar[int] = 500
+    told_remotely: ClassVar[str] = ""
+    """What people elsewhere are told in place of a message that names files of this machine."""
 
     def __init__(self, message: str, *, field: str | None = None) -> None:
         super().__init__(message)
         self.message = message
         self.field = field
+
+    @property
+    def public_message(self) -> str:
+        """The message for console and API; the command line shows :attr:`message`."""
+        return self.told_remotely or self.message
 
 
 class Invalid(TempsError):
@@ -83,6 +90,7 @@ class KeyUnavailable(Unavailable):
     """The encryption key that stored data needs is not in the keyring."""
 
     code = "key_unavailable"
+    told_remotely = "the encryption key that this data needs is missing; whoever runs Temps is told which"
 
 
 class SealError(TempsError):
