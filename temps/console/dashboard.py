@@ -108,7 +108,8 @@ def notices(actor: Actor) -> Iterator[Notice]:
         )
     failing = domains.filter(failures__gt=0).count()
     if failing:
-        yield Notice(f"{_domains(failing)} whose last attempt to get a certificate failed.", _list("certificates", "domain"))
+        link = _list("certificates", "domain")
+        yield Notice(f"{_domains(failing)} whose last attempt to get a certificate failed.", link)
 
 
 def activity_chart(actor: Actor) -> str:

@@ -35,7 +35,6 @@ ICONS = {
     "Domain": "verified",
     "Certificate": "workspace_premium",
     "SignInPolicy": "passkey",
-    "Export": "download",
     "RateLimit": "speed",
     "IpRule": "block",
 }

@@ -168,7 +168,9 @@ def test_an_environment_that_does_not_exist_is_not_found(world: World, owner: Cl
 
 
 @pytest.mark.promise("S-02")
-def test_a_missing_keyring_is_a_problem_that_names_no_file_of_the_machine(data_dir: Path, world: World, owner: Client) -> None:
+def test_a_missing_keyring_is_a_problem_that_names_no_file_of_the_machine(
+    data_dir: Path, world: World, owner: Client
+) -> None:
     set_variable(world.project, "A", "1", encrypted=True, actor=world.operator)
     (data_dir / "encryption_key").unlink()
     for answer in (owner.get(BUNDLE), send(owner, "put", f"{SHOP}A/", {"value": "2"})):
