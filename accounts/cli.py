@@ -5,10 +5,12 @@ from __future__ import annotations
 import sys
 from typing import Annotated, Any
 
+from django.conf import settings
 from django.core.management.base import CommandError
 from django.db.utils import OperationalError, ProgrammingError
 from django_typer.management import TyperCommand
 from typer import Option
+from typer._click.exceptions import NoArgsIsHelpError, UsageError  # what typer raises has no public name
 
 from accounts.services import actor_for, user_by_email
 from audit.services import record_denial
@@ -34,6 +36,21 @@ class TempsCommand(TyperCommand):
     # command that has none.
 
     requires_system_checks = ()
+    # Django's own options would fill half of every help page.
+    suppressed_base_arguments = {
+        *("version", "verbosity", "settings", "pythonpath", "traceback", "show_locals"),
+        *("no_color", "force_color", "skip_checks"),
+    }
+
+    def run_from_argv(self, argv: list[str]) -> None:
+        sys.argv[0] = argv[0] = settings.DT_MANAGE_SCRIPT  # else the help of a sub-command shows the whole path
+        super().run_from_argv(argv)  # type: ignore[no-untyped-call]
+
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> Any:
+        typed_wrong = isinstance(error, UsageError) and not isinstance(error, NoArgsIsHelpError)
+        if typed_wrong and self._called_from_command_line:
+            self._fail(_what_is_wrong(error))
+        return super().__exit__(kind, error, trace)  # type: ignore[no-untyped-call]
 
     def execute(self, *args: Any, **options: Any) -> Any:
         try:
@@ -52,3 +69,11 @@ class TempsCommand(TyperCommand):
             print(f"error: {message}", file=sys.stderr)
             sys.exit(1)
         raise CommandError(message)
+
+
+def _what_is_wrong(error: UsageError) -> str:
+    said = error.format_message()
+    if "extra argument" in said:
+        # Typer would repeat them, and they may be the second word of a secret.
+        said = "there is a word too many: a value that has blanks stands in quotes"
+    return f"{said.rstrip('.')} ({error.ctx.command_path} --help says more)" if error.ctx else said

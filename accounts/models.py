@@ -47,7 +47,7 @@ class User(AbstractBaseUser):  # type: ignore[django-manager-missing]  # django-
     """Stored in lower case."""
     name = models.CharField(max_length=120, blank=True)
     kind = models.CharField(max_length=8, choices=UserKind.choices, default=UserKind.PERSON)
-    is_active = models.BooleanField(default=True)
+    is_active = models.BooleanField("active", default=True)
     date_joined = models.DateTimeField(default=clock.now, editable=False)
 
     objects: ClassVar[UserManager] = UserManager()
@@ -212,7 +212,7 @@ class ApiKey(models.Model):
     expires_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, editable=False)
     last_used_at = models.DateTimeField(null=True, editable=False)
-    last_used_ip = models.CharField(max_length=45, blank=True, editable=False)
+    last_used_ip = models.CharField("last used from", max_length=45, blank=True, editable=False)
     created_at = models.DateTimeField(default=clock.now, editable=False)
     created_by = models.CharField(max_length=254, editable=False)
     """The label of the actor, by value."""

@@ -8,6 +8,7 @@ permissions that they stand for, by name, so that a later release cannot widen a
 from __future__ import annotations
 
 from collections.abc import Iterable
+from difflib import get_close_matches
 
 from rbac.permissions import HUMAN_ONLY, SCOPE_PRESETS, Permission
 from temps.lib.errors import Invalid
@@ -49,7 +50,9 @@ def _meaning(word: str) -> frozenset[Permission]:
     verb, _, noun = word.partition(":")
     usable = _of_resource(verb, noun) - HUMAN_ONLY
     if not usable:
-        raise Invalid(f"unknown scope '{word}': see docs/scopes.md", field="scopes")
+        close = get_close_matches(word, sorted(NAMES | SCOPE_PRESETS.keys()), n=2, cutoff=0.6)
+        hint = f"perhaps {' or '.join(close)}?" if close else "docs/scopes.md lists them"
+        raise Invalid(f"unknown scope '{word}': {hint}", field="scopes")
     return usable
 
 

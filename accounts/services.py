@@ -135,6 +135,18 @@ def set_active(user: User, active: bool, *, actor: Actor) -> User:
 
 
 @transaction.atomic
+def change_own_password(user: User, password: str, *, actor: Actor) -> User:
+    """Give oneself a new password, once a face has checked the present one. Other sessions and all tokens end."""
+    if actor.id != user.public_id or actor.credential.kind is not CredentialKind.SESSION:
+        raise Denied("a password is changed by its owner alone, in a browser", actor=actor)
+    check_password_quality(password, user)
+    user.set_password(password)
+    user.save(update_fields=["password"])
+    record(actor, Action.USER_PASSWORD_CHANGE, ("user", user.public_id), f"{user.email} changed their password")
+    return user
+
+
+@transaction.atomic
 def set_password(user: User, password: str, *, actor: Actor) -> User:
     """Give ``user`` a new password, for someone who lost theirs. Their sessions and tokens end at once."""
     if actor.credential.kind is CredentialKind.API_KEY:

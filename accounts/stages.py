@@ -43,6 +43,8 @@ class SecondFactorStage(LoginStage):  # type: ignore[misc]
         if not self.is_asked():
             return None, True
         self.begin()
+        # Whoever knew the visitor's session before must not find themselves behind the visitor's password.
+        self.request.session.cycle_key()
         return redirect(self.urlname), True
 
     def still_valid(self) -> bool:

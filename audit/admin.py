@@ -72,9 +72,10 @@ class ByOperation(Narrowing):
 @admin.register(Event)
 class EventAdmin(ServiceAdmin):
     permission_to_view = Permission.AUDIT_READ
-    list_display = ("time", "by", "operation", "resource", "in_project", "outcome", "address")
+    list_display = ("time", "by", "operation", "description", "in_project", "outcome", "address")
     list_display_links = ("time",)
     list_filter = (BySince, ByResult, ByOperation)
+    linked_lookups = ("user_id", "project")
     list_per_page = 50
     show_full_result_count = False
     paginator = BoundedPaginator
@@ -105,10 +106,6 @@ class EventAdmin(ServiceAdmin):
     @admin.display(description="who")
     def by(self, event: Event) -> str:
         return _only(user_id=event.user_id, label=who(event))
-
-    @admin.display(description="resource")
-    def resource(self, event: Event) -> str:
-        return f"{event.resource_type} {event.resource_id}"
 
     @admin.display(description="project")
     def in_project(self, event: Event) -> str:

@@ -104,5 +104,6 @@ def _known(name: str, names: list[str], what: str) -> str:
     if name in names:
         return str(name)
     close = get_close_matches(name, names, n=3, cutoff=0.5)
-    hint = f": perhaps {' or '.join(close)}?" if close else " (docs/audit.md lists them)"
+    few = f": {', '.join(names)}" if len(names) < 10 else " (docs/audit.md lists them)"
+    hint = f": perhaps {' or '.join(close)}?" if close else few
     raise Invalid(f"there is no {what} '{printable(name[:60])}'{hint}", field=what)

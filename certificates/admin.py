@@ -45,8 +45,9 @@ class DomainForm(forms.ModelForm):  # type: ignore[type-arg]
         model = Domain
         fields = ("name", "tls", "project")
         help_texts: ClassVar = {
+            "name": "Such as shop.example.com.",
             "tls": "Auto asks an ACME issuer (Let's Encrypt unless set otherwise), which accepts its terms of service. "
-            "Port 80 of every name must lead to this server. Manual waits for an upload."
+            "Port 80 of every name must lead to this server. Manual waits for an upload.",
         }
 
 
@@ -80,8 +81,10 @@ class DomainAdmin(ServiceAdmin):
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **options: Any) -> Any:
         if db_field.name == "project":
             options["queryset"] = Project.objects.visible_to(actor_of(request), Permission.DOMAINS_CREATE)
-            options["empty_label"] = "The platform itself"
-        return super().formfield_for_foreignkey(db_field, request, **options)
+        field = super().formfield_for_foreignkey(db_field, request, **options)
+        if db_field.name == "project":
+            field.empty_label = "the platform itself"
+        return field
 
     @admin.display(description="project", ordering="project__slug")
     def owner(self, domain: Domain) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.http.request import validate_host
 
 from audit.actions import Action
 from audit.services import record
@@ -219,9 +220,9 @@ def _taken(name: str) -> Conflict:
 
 def _refuse_names_of_the_console(names: list[str], project: Project | None) -> None:
     """The console answers the challenges of every name that leads to it: no project may be certified as the console."""
-    own = {host.lower() for host in settings.ALLOWED_HOSTS}
+    own = [host for host in settings.ALLOWED_HOSTS if host != "*"]  # ".example.com" means every name below it too
     for name in names:
-        if project is not None and name in own:
+        if project is not None and validate_host(name, own):
             raise Invalid(f"{name} is the name of this console, so it cannot belong to a project", field="domain")
 
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin
@@ -25,6 +25,12 @@ class IpRuleForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptabl
     class Meta:
         model = IpRule
         fields = ("action", "network", "project", "reason", "expires_at")
+        labels: ClassVar = {"expires_at": "Expires at (UTC)"}
+        help_texts: ClassVar = {
+            "network": "An address, or a network in CIDR form, such as 203.0.113.7 or 2001:db8::/32.",
+            "reason": "For those who wonder later.",
+            "expires_at": "The rule ends by itself then; empty for never.",
+        }
 
 
 @admin.register(IpRule)
@@ -49,8 +55,10 @@ class IpRuleAdmin(ServiceAdmin):
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **options: Any) -> Any:
         if db_field.name == "project":
             options["queryset"] = Project.objects.visible_to(actor_of(request), Permission.FIREWALL_WRITE)
-            options["empty_label"] = "The whole platform"
-        return super().formfield_for_foreignkey(db_field, request, **options)
+        field = super().formfield_for_foreignkey(db_field, request, **options)
+        if db_field.name == "project":
+            field.empty_label = "the whole platform"
+        return field
 
     def create(self, form: Any, actor: Actor) -> IpRule:
         given = form.cleaned_data

@@ -31,6 +31,13 @@ class ProjectAdmin(ServiceAdmin):
     def get_readonly_fields(self, request: Any, obj: Any = None) -> tuple[str, ...]:
         return () if obj is None else ("slug",)
 
+    def formfield_for_dbfield(self, db_field: Any, request: Any, **options: Any) -> Any:
+        field = super().formfield_for_dbfield(db_field, request, **options)
+        if db_field.name == "slug":
+            field.required = False
+            field.help_text = "What commands and addresses call it, for good; made from the name if left out."
+        return field
+
     def project_of(self, obj: Any) -> Any:
         return obj
 

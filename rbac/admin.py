@@ -62,9 +62,9 @@ class GrantAdmin(ServiceAdmin):
         field = super().formfield_for_foreignkey(db_field, request, **options)
         if db_field.name == "environment":
             field.label_from_instance = lambda environment: f"{environment.project}/{environment}"
-            field.help_text = "Left out, the role holds in all environments of the project."
+            field.empty_label = "all environments of the project"
         else:
-            field.help_text = "Left out, the role is one of the platform."
+            field.empty_label = "none: a role on the platform"
         return field
 
     def create(self, form: Any, actor: Actor) -> Grant:

@@ -7,15 +7,19 @@ is shown on the form that caused it, with what the person had typed still in it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from django.contrib import messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.models import LogEntry
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import BadRequest, PermissionDenied
 from django.db import models, transaction
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
 from unfold.admin import ModelAdmin
 
 from audit.services import record_denial
@@ -26,6 +30,8 @@ from temps.lib.actor import Actor
 from temps.lib.errors import Denied, TempsError
 
 _ERROR = "_service_error"
+KEY = re.compile(r"[0-9]{1,18}")
+"""A primary key, as the check boxes of a list send it."""
 
 
 class ServiceAdmin(ModelAdmin):  # type: ignore[misc]
@@ -35,6 +41,8 @@ class ServiceAdmin(ModelAdmin):  # type: ignore[misc]
     permission_to_add: ClassVar[Permission | None] = None
     permission_to_change: ClassVar[Permission | None] = None
     permission_to_delete: ClassVar[Permission | None] = None
+    linked_lookups: ClassVar[tuple[str, ...]] = ()
+    """Columns that links of the console filter by, besides the filters that the list shows."""
     list_disable_select_all = True
     compressed_fields = True
     warn_unsaved_form = True
@@ -97,14 +105,13 @@ class ServiceAdmin(ModelAdmin):  # type: ignore[misc]
         return allowed(actor, permission) if everywhere else allowed_anywhere(actor, permission)
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
-        """Whether the address may filter by ``lookup``: by the filters that the list shows, and nothing else.
+        """Whether the address may filter by ``lookup``: by what the console itself filters by, and nothing else.
 
         Django lets every column of the model pass, so that ``?password__startswith=`` would read a hash by halves.
         """
         shown = self.list_filter if request is None else self.get_list_filter(request)
-        fields = [one[0] if isinstance(one, tuple | list) else one for one in shown]
-        mine = any(lookup == one or lookup.startswith(f"{one}__") for one in fields if isinstance(one, str))
-        return mine and bool(super().lookup_allowed(lookup, value, request))
+        names = [*map(_name_of_filter, shown), *self.linked_lookups]
+        return any(lookup == name or lookup.startswith(f"{name}__") for name in names)
 
     # Writing
 
@@ -119,6 +126,22 @@ class ServiceAdmin(ModelAdmin):  # type: ignore[misc]
             setattr(request, _ERROR, error)
             return super().changeform_view(request, object_id, form_url, extra_context)  # type: ignore[no-any-return]
 
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        try:
+            return super().changelist_view(request, extra_context)  # type: ignore[no-any-return]
+        except TempsError as error:
+            if request.method != "POST":
+                raise
+            # An action on what was selected: all of it was undone.
+            _refuse_if_denied(error)
+            messages.error(request, error.message)
+            return redirect(request.path)
+
+    def response_action(self, request: HttpRequest, queryset: models.QuerySet[Any]) -> HttpResponse | None:
+        if not all(KEY.fullmatch(chosen) for chosen in request.POST.getlist(ACTION_CHECKBOX_NAME)):
+            raise BadRequest("what was selected is no row of a list")  # and would fail in the database
+        return super().response_action(request, queryset)  # type: ignore[no-any-return]
+
     def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
         try:
             return super().delete_view(request, object_id, extra_context)  # type: ignore[no-any-return]
@@ -128,9 +151,6 @@ class ServiceAdmin(ModelAdmin):  # type: ignore[misc]
             return self.response_delete_refused(request, object_id)
 
     def response_delete_refused(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        from django.shortcuts import redirect
-        from django.urls import reverse
-
         options = self.model._meta
         return redirect(reverse(f"admin:{options.app_label}_{options.model_name}_change", args=[object_id]))
 
@@ -189,6 +209,13 @@ class ServiceAdmin(ModelAdmin):  # type: ignore[misc]
 
     def log_deletions(self, request: HttpRequest, queryset: Any) -> None:
         return None
+
+
+def _name_of_filter(shown: Any) -> str:
+    """What an entry of ``list_filter`` (a column, one with its class, or a class) is called in the address."""
+    if isinstance(shown, str):
+        return shown
+    return str(shown[0] if isinstance(shown, tuple | list) else shown.parameter_name)
 
 
 def _service_decides(exclude: Any = None) -> None:

@@ -71,7 +71,7 @@ def import_variables(
     """Set all of ``values`` as :func:`set_variable` does or, if one of them cannot be, none."""
     require_in(actor, Permission.SECRETS_WRITE, project, environment)
     if not values:
-        raise Invalid("there is no variable in it")
+        raise Invalid("there is no variable to import")
     if len(values) > MAX_IMPORT:
         raise Invalid(f"{len(values)} variables are more than the {MAX_IMPORT} that one import takes")
     for key, value in values.items():

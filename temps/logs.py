@@ -20,9 +20,18 @@ def mask_one_time_tokens(_logger: Any, _method: str, event: MutableMapping[str, 
     return event
 
 
+def on_one_line(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """A structlog processor: no value, such as a path that somebody made up, writes lines or escapes of its own."""
+    for name, value in event.items():
+        if isinstance(value, str) and name != "event" and not value.isprintable():
+            event[name] = "".join(character if character.isprintable() else " " for character in value)
+    return event
+
+
 SHARED: list[Any] = [
     structlog.contextvars.merge_contextvars,
     mask_one_time_tokens,
+    on_one_line,
     structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,
     structlog.processors.TimeStamper(fmt="iso", utc=True),

@@ -94,11 +94,17 @@ def _plain(status: int, text: str) -> HttpResponse:
 
 
 class Identity:
-    """Sets ``request.actor``: who the session says acts. API credentials are read later, by the API itself."""
+    """Sets ``request.actor``: who the session says acts. API credentials are read later, by the API itself.
+
+    What the API answers depends on who asks, and on headers that no cache knows of: none may keep it.
+    """
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         of(request).actor = cast("Actor", SimpleLazyObject(lambda: actor_of_session(request)))
-        return self.get_response(request)
+        response = self.get_response(request)
+        if request.path_info.startswith("/api/"):
+            response.setdefault("Cache-Control", "no-store")
+        return response

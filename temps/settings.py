@@ -16,7 +16,7 @@ from django.urls import reverse_lazy
 
 from temps.lib.client_ip import parse_networks
 from temps.lib.env import Env
-from temps.lib.files import secret_key_of
+from temps.lib.files import reserve_private, secret_key_of
 from temps.logs import logging_config
 
 env = Env()
@@ -119,7 +119,10 @@ TEMPLATES = [
 # Database: SQLite in the data directory unless DATABASE_URL says otherwise.
 DATABASES: dict[str, Any] = {
     "default": dj_database_url.parse(
-        env.text("DATABASE_URL") or f"sqlite:///{DATA_DIR / 'temps.sqlite3'}", conn_max_age=60, conn_health_checks=True
+        # SQLite gives its log files the mode of the database, and the database that of the umask.
+        env.text("DATABASE_URL") or f"sqlite:///{reserve_private(DATA_DIR / 'temps.sqlite3')}",
+        conn_max_age=60,
+        conn_health_checks=True,
     )
 }
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
@@ -203,6 +206,7 @@ REST_FRAMEWORK = {
         "rest_framework.parsers.FormParser",
         "rest_framework.parsers.MultiPartParser",
     ],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer", "temps.api.pages.Pages"],
     "DEFAULT_PAGINATION_CLASS": "temps.lib.paging.Cursor",
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
@@ -239,6 +243,9 @@ LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
 USE_TZ = True
 USE_I18N = True
+FORMAT_MODULE_PATH = "temps.console.formats"
+# How help pages name the program, wherever it is installed.
+DT_MANAGE_SCRIPT = "temps"
 
 LOGGING = logging_config(production=PRODUCTION)
 LOGGING_CONFIG = "logging.config.dictConfig"

@@ -13,13 +13,19 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import psycopg.sql
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
 
+from temps.lib import clock
 from tests import peers
 
 ENV_FILE = Path(__file__).parent / "fixtures" / "real_world.env"
@@ -104,19 +110,21 @@ class Machine:
     def json(self, *arguments: str) -> Any:
         return json.loads(self.temps(*arguments, "--json"))
 
-    def request(self, method: str, path: str, *, key: str = "", source: str = "127.0.0.1") -> tuple[int, Any]:
+    def request(
+        self, method: str, path: str, body: Any = None, *, key: str = "", source: str = "127.0.0.1"
+    ) -> tuple[int, Any]:
         """One HTTP request from the loopback address ``source``: status, and the body as JSON where it is."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30, source_address=(source, 0))
         headers = {"Accept": "application/json", "Content-Type": "application/json"}
         if key:
             headers["Authorization"] = f"Bearer {key}"
         with contextlib.closing(connection):
-            connection.request(method, path, body="{}" if method != "GET" else None, headers=headers)
+            connection.request(method, path, body=json.dumps(body or {}) if method != "GET" else None, headers=headers)
             answer = connection.getresponse()
-            body = answer.read()
+            text = answer.read().decode(errors="replace")
         with contextlib.suppress(ValueError):
-            return answer.status, json.loads(body)
-        return answer.status, body.decode(errors="replace")
+            return answer.status, json.loads(text)
+        return answer.status, text
 
 
 @pytest.fixture(scope="module")
@@ -314,6 +322,49 @@ def test_a_network_that_is_none_makes_no_rule(machine: Machine) -> None:
     assert one_line(error)
     assert "10.0.0.0/33" in error
     assert "10.0.0" not in machine.temps("firewall", "list")
+
+
+def test_a_certificate_whose_key_does_not_match_is_not_kept(machine: Machine, tmp_path: Path) -> None:
+    certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    made = self_signed("example.org")
+    certificate.write_text(made[0])
+    key.write_text(self_signed("example.org")[1])
+    machine.temps("domain", "add", "--domain", "example.org", "--tls", "manual")
+    files = ("--cert", str(certificate), "--key", str(key))
+    error = machine.temps("domain", "upload-cert", "--domain", "example.org", *files, fails=True)
+    assert "error: " in error
+    assert "key" in error.split("error: ")[1]
+    assert "PRIVATE" not in error
+    assert machine.json("domain", "cert-status", "--domain", "example.org")["certificate"] is None
+
+
+def test_the_api_answers_400_to_bad_input_and_changes_nothing(machine: Machine, project: str) -> None:
+    scopes = "firewall:read,firewall:write,secrets:read,secrets:write,projects:read"
+    printed = machine.temps("api-key", "create", "--name", "Writer", "--scopes", scopes)
+    found = re.search(r"\btmp_\S+", printed)
+    assert found
+    rules, variables = "/api/v1/firewall/rules/", f"/api/v1/projects/{project}/variables/"
+    before = [machine.request("GET", path, key=found.group())[1] for path in (rules, variables)]
+    rule = {"action": "block", "network": "10.0.0.0/33"}
+    assert machine.request("POST", rules, rule, key=found.group())[0] == 400
+    malformed = {"text": "FINE=1\nnot an assignment\n"}
+    status, problem = machine.request("POST", f"{variables}import/", malformed, key=found.group())
+    assert status == 400
+    assert "line 2" in json.dumps(problem)
+    assert [machine.request("GET", path, key=found.group())[1] for path in (rules, variables)] == before
+
+
+def self_signed(name: str) -> tuple[str, str]:
+    """A certificate for ``name`` and its key, as PEM."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+    now = clock.now()
+    builder = x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number())
+    builder = builder.not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=30))
+    certificate = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), False).sign(key, SHA256())
+    pem, plain = serialization.Encoding.PEM, serialization.NoEncryption()
+    private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain)
+    return certificate.public_bytes(pem).decode(), private.decode()
 
 
 def test_a_missing_key_file_stops_commands_and_start(machine: Machine, imported: str) -> None:

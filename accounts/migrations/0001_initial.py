@@ -26,7 +26,7 @@ class Migration(migrations.Migration):
                 ('email', models.EmailField(max_length=254, unique=True, verbose_name='email address')),
                 ('name', models.CharField(blank=True, max_length=120)),
                 ('kind', models.CharField(choices=[('person', 'Person'), ('service', 'Service')], default='person', max_length=8)),
-                ('is_active', models.BooleanField(default=True)),
+                ('is_active', models.BooleanField(default=True, verbose_name='active')),
                 ('date_joined', models.DateTimeField(default=temps.lib.clock.now, editable=False)),
             ],
             options={
@@ -47,7 +47,7 @@ class Migration(migrations.Migration):
                 ('expires_at', models.DateTimeField(blank=True, null=True)),
                 ('revoked_at', models.DateTimeField(editable=False, null=True)),
                 ('last_used_at', models.DateTimeField(editable=False, null=True)),
-                ('last_used_ip', models.CharField(blank=True, editable=False, max_length=45)),
+                ('last_used_ip', models.CharField(blank=True, editable=False, max_length=45, verbose_name='last used from')),
                 ('created_at', models.DateTimeField(default=temps.lib.clock.now, editable=False)),
                 ('created_by', models.CharField(editable=False, max_length=254)),
                 ('owner', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='api_keys', to=settings.AUTH_USER_MODEL)),

@@ -16,7 +16,7 @@ from django.urls import reverse
 
 from accounts.models import User, UserKind
 from audit.actions import Result
-from audit.reading import visible_events
+from audit.reading import visible_events, who
 from certificates.models import Domain
 from firewall.models import IpRule
 from projects.models import Project
@@ -64,7 +64,7 @@ def fill(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     if allowed_anywhere(actor, Permission.AUDIT_READ):
         context |= {
             "activity": activity_chart(actor),
-            "latest": visible_events(actor)[:8],
+            "latest": [(event, who(event)) for event in visible_events(actor)[:8]],
             "events_link": reverse("admin:audit_event_changelist"),
         }
     return context

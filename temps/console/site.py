@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from csp.constants import SELF, UNSAFE_EVAL, UNSAFE_INLINE
 from csp.decorators import csp_update
 from django.contrib.auth.views import redirect_to_login
-from django.http import HttpRequest, HttpResponse
+from django.core.paginator import InvalidPage
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from unfold.sites import UnfoldAdminSite
 
@@ -33,6 +34,18 @@ class ConsoleSite(UnfoldAdminSite):  # type: ignore[misc]
         if self.has_permission(request):
             return redirect("admin:index")
         return redirect_to_login(request.GET.get("next") or request.get_full_path(), "/accounts/login/")
+
+    def search(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        try:
+            return cast(HttpResponse, super().search(request, extra_context))
+        except (ValueError, InvalidPage):  # unfold takes the number of the page as it comes
+            raise Http404 from None
+
+    def password_change(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        from accounts.own_password import OwnPassword  # allauth is not ready when Django makes the site
+
+        context = {**self.each_context(request), **(extra_context or {})}
+        return cast(HttpResponse, OwnPassword.as_view(extra_context=context)(request))
 
     def logout(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         return redirect("account_logout")

@@ -35,6 +35,13 @@ def create_private(path: Path, content: bytes) -> bool:
     return True
 
 
+def reserve_private(path: Path) -> Path:
+    """``path`` itself, made empty with mode 0600 if it is not there: for what other programs would make readable."""
+    if not path.exists():
+        create_private(path, b"")
+    return path
+
+
 def replace_private(path: Path, content: bytes) -> None:
     """Write ``path`` with mode 0600, in place of what may be there, completely or not at all."""
     draft = path.with_name(f".{path.name}.{secrets.token_hex(6)}")

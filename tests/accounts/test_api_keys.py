@@ -219,11 +219,13 @@ def test_a_key_never_makes_a_key(world: World) -> None:
 
 
 def test_nobody_makes_a_key_with_more_rights_than_they_hold(world: World) -> None:
+    narrowed = Credential(CredentialKind.JWT, "narrowed", frozenset({"api_keys:create", "projects:read"}))
     with pytest.raises(Denied, match="more rights than they hold"):
-        create_api_key("CI", actor=acting(world.developer), owner=world.admin, scopes="admin")
-    create_api_key("CI", actor=acting(world.developer), owner=world.viewer, scopes="projects:read")
-    with pytest.raises(Denied):
-        create_api_key("CI", actor=acting(world.owner), owner=world.viewer, scopes="projects:read")
+        create_api_key("CI", actor=acting(world.admin, narrowed), owner=world.admin, scopes="admin")
+    create_api_key("CI", actor=acting(world.admin, narrowed), owner=world.viewer, scopes="projects:read")
+    for other in (world.owner, world.developer):
+        with pytest.raises(Denied):
+            create_api_key("CI", actor=acting(other), owner=world.viewer, scopes="projects:read")
 
 
 def test_who_may_end_a_key(world: World) -> None:

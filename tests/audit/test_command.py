@@ -31,8 +31,10 @@ def logs(capsys: pytest.CaptureFixture[str]) -> Any:
 def test_the_table_says_when_who_what_and_how_it_went(world: World, logs: Any) -> None:
     create_project("Mine", actor=acting(world.developer))
     head, newest, *_older = logs("--limit", "50")
-    assert head.split() == ["TIME", "WHO", "OPERATION", "RESOURCE", "RESULT", "ADDRESS"]
-    assert newest.split()[2:] == ["developer@example.com", "PROJECT_CREATE", "project", "mine", "success", "192.0.2.10"]
+    assert head.split() == ["TIME", "WHO", "OPERATION", "WHAT", "RESULT", "ADDRESS"]
+    who, operation, *what, result, address = newest.split()[2:]
+    assert (who, operation, result, address) == ("developer@example.com", "PROJECT_CREATE", "success", "192.0.2.10")
+    assert " ".join(what) == "created the project mine"
 
 
 def test_the_newest_come_first_and_no_more_than_asked_for(world: World, logs: Any) -> None:

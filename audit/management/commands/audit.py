@@ -19,13 +19,12 @@ from temps.lib.actor import Actor
 from temps.lib.cli import show_json, show_table
 from temps.lib.errors import Conflict, Invalid, Unavailable
 
-COLUMNS = ("TIME", "WHO", "OPERATION", "RESOURCE", "RESULT", "ADDRESS")
+COLUMNS = ("TIME", "WHO", "OPERATION", "WHAT", "RESULT", "ADDRESS")
 
 
 def _row(event: Event) -> tuple[str, ...]:
     time = f"{event.timestamp:%Y-%m-%d %H:%M:%SZ}"
-    resource = f"{event.resource_type} {event.resource_id}"
-    return time, who(event), event.operation, resource, event.result, event.ip_address or "-"
+    return time, who(event), event.operation, event.description, event.result, event.ip_address or "-"
 
 
 def _day(text: str, option: str) -> date:

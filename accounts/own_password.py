@@ -1,0 +1,39 @@
+"""The console's page to change one's own password."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth import update_session_auth_hash
+from django.contrib.auth.views import PasswordChangeView
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse_lazy
+from unfold.forms import AdminOwnPasswordChangeForm
+
+from accounts.errors import TooManyAttempts
+from accounts.models import User
+from accounts.services import change_own_password
+from accounts.throttling import throttle_sign_in
+from accounts.views import too_many
+from rbac.guards import actor_of
+
+
+class OwnPassword(PasswordChangeView):
+    """Asks for the present password, and counts the tries like sign-ins: a session that was left open is no place to
+    guess it from."""
+
+    form_class = AdminOwnPasswordChangeForm
+    success_url = reverse_lazy("admin:password_change_done")
+
+    def post(self, request: HttpRequest, *args: Any, **options: Any) -> HttpResponse:
+        try:
+            throttle_sign_in(request, actor_of(request).label)
+        except TooManyAttempts as error:
+            return too_many(request, error)
+        return super().post(request, *args, **options)
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        user: User = form.user
+        change_own_password(user, form.cleaned_data["new_password1"], actor=actor_of(self.request))
+        update_session_auth_hash(self.request, user)
+        return HttpResponseRedirect(self.get_success_url())
