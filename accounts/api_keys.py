@@ -56,13 +56,13 @@ def create_api_key(
 ) -> tuple[ApiKey, str]:
     """Make a key for ``owner``; the key itself is in the answer, and nowhere else afterwards.
 
-    Everyone makes keys for themselves. A key for someone else needs ``api_keys:create`` and every right that it would
-    have; a key never makes another.
+    Everyone makes keys for themselves; a key for someone else needs ``api_keys:create``, and a key never makes another.
+    Whoever makes one needs every right that it would have, with the credential that they come with.
     """
     permissions = parse_scopes(scopes)
     if actor.user_pk != owner.pk or actor.credential.kind is CredentialKind.API_KEY:
         require(actor, Permission.API_KEYS_CREATE)
-        _refuse_more_than_held(owner, permissions, actor)
+    _refuse_more_than_held(owner, permissions, actor)
     if not owner.is_active:
         raise Invalid(f"{owner.email} is disabled", field="owner")
     name = name.strip()

@@ -116,11 +116,14 @@ TEMPLATES = [
     }
 ]
 
-# Database: SQLite in the data directory unless DATABASE_URL says otherwise.
+# Database: SQLite in the data directory unless DATABASE_URL says otherwise. SQLite gives its log files the mode of the
+# database, and the database that of the umask, so it is made here; except where values come from another host.
+DATABASE_FILE = DATA_DIR / "temps.sqlite3"
+if not (env.text("DATABASE_URL") or TEMPS_URL):
+    reserve_private(DATABASE_FILE)
 DATABASES: dict[str, Any] = {
     "default": dj_database_url.parse(
-        # SQLite gives its log files the mode of the database, and the database that of the umask.
-        env.text("DATABASE_URL") or f"sqlite:///{reserve_private(DATA_DIR / 'temps.sqlite3')}",
+        env.text("DATABASE_URL") or f"sqlite:///{DATABASE_FILE}",
         conn_max_age=60,
         conn_health_checks=True,
     )
