@@ -12,10 +12,8 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import psycopg
 import psycopg.sql
@@ -27,104 +25,10 @@ from cryptography.hazmat.primitives.hashes import SHA256
 
 from temps.lib import clock
 from tests import peers
-
-ENV_FILE = Path(__file__).parent / "fixtures" / "real_world.env"
-TEMPS = Path(sys.executable).with_name("temps")
+from tests.fixtures.real_world import ENV_FILE, EXPECTED, SECRET_VALUES
+from tests.machine import TEMPS, Machine
 
 pytestmark = pytest.mark.xdist_group("first_ten_minutes")
-
-# What the forty lines mean, written down apart from the code that reads them.
-EXPECTED = {
-    "APP_NAME": "shop",
-    "APP_ENV": "production",
-    "NODE_ENV": "production",
-    "DEBUG": "false",
-    "PORT": "8080",
-    "BASE_URL": "https://shop.example.com/?utm_source=mail&utm_medium=link",
-    "ALLOWED_HOSTS": "shop.example.com,www.shop.example.com",
-    "DATABASE_URL": "postgres://shop:p%40ss-w0rd-9f2c@db.internal:5432/shop?sslmode=require",
-    "DATABASE_POOL": "20",
-    "REDIS_URL": "redis://:hunter2-redis-71@cache.internal:6379/0",
-    "SECRET_KEY": "k9#mX$2v!qL&8wZ^tR@5pN*3yB(7cD)",
-    "JWT_SECRET": 'a"quoted"\\backslash\ttab',
-    "PASSWORD_WITH_HASH": "abc#def-not-a-comment",
-    "PASSWORD_WITH_COMMENT": "s3cr3t-value-55",
-    "PASSWORD_WITH_DOLLAR": "pa$$w0rd-${NOT_A_VARIABLE}",
-    "PASSWORD_WITH_SPACES": "  two spaces on each side  ",
-    "PASSWORD_WITH_EQUALS": "a=b==c===",
-    "SINGLE_IN_DOUBLE": "it's-fine-81",
-    "DOUBLE_IN_SINGLE": 'say "hello-82"',
-    "BACKTICK": "`not-run-83`",
-    "UNICODE": "größe-naïve-日本語-🔐",
-    "EMPTY": "",
-    "EMPTY_QUOTED": "",
-    "FEATURE_FLAGS": '{"checkout":true,"beta":["a","b"],"ratio":0.25}',
-    "SERVICE_ACCOUNT": (
-        '{"type":"service_account","project_id":"shop-91","private_key":"-----BEGIN-----\\nMIIB\\n-----END-----\\n"}'
-    ),
-    "WEBHOOK_HEADERS": '{"X-Signature": "sha256=ab12-92"}',
-    "CRON": "*/5 * * * *",
-    "WINDOWS_PATH": "C:\\Users\\shop\\data",
-    "REGEX": "^[a-z]+\\d{2,4}$",
-    "GREETING": "line one\nline two",
-    "SMTP_URL": "smtps://mailer%40example.com:Xy7-mail-pass@smtp.example.com:465",
-    "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
-    "STRIPE_KEY": "example_live_51H8xQ2eZvKYlo2C-93",
-    "SENTRY_DSN": "https://0f1e2d3c4b5a@sentry.example.com/42",
-    "TLS_KEY": (
-        "-----BEGIN EC PRIVATE KEY-----\n"
-        "MHcCAQEEIFakeFakeFakeFakeFakeFakeFakeFakeFakeFakeoAoGCCqGSM49\n"
-        "AwEHoUQDQgAEnotARealKeyButTheShapeOfOneSoThatLinesAreKeptAsTheyAre==\n"
-        "-----END EC PRIVATE KEY-----"
-    ),
-    "LAST": "one-more-99",
-}
-
-
-@dataclass
-class Machine:
-    """A machine with Temps installed: its data directory, its port and its commands."""
-
-    home: Path
-    port: int
-    database_url: str = ""
-    said: list[str] = field(default_factory=list)
-
-    @property
-    def environment(self) -> dict[str, str]:
-        kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-        chosen = {"TEMPS_DATA_DIR": str(self.home), "LC_ALL": "C.UTF-8", "RATE_LIMIT_REQUESTS": "10000"}
-        if self.database_url:
-            chosen |= {"DATABASE_URL": self.database_url, "REDIS_URL": os.environ["TEMPS_TEST_REDIS_URL"]}
-        return kept | chosen
-
-    def temps(self, *arguments: str, stdin: str = "", fails: bool = False) -> str:
-        """Run ``temps``; its standard output, or its standard error where it is expected to fail."""
-        done = subprocess.run(
-            [str(TEMPS), *arguments], env=self.environment, input=stdin, capture_output=True, text=True, cwd=self.home
-        )
-        self.said += [done.stdout, done.stderr]
-        assert (done.returncode != 0) is fails, f"{arguments}: {done.stdout}{done.stderr}"
-        return done.stderr if fails else done.stdout
-
-    def json(self, *arguments: str) -> Any:
-        return json.loads(self.temps(*arguments, "--json"))
-
-    def request(
-        self, method: str, path: str, body: Any = None, *, key: str = "", source: str = "127.0.0.1"
-    ) -> tuple[int, Any]:
-        """One HTTP request from the loopback address ``source``: status, and the body as JSON where it is."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30, source_address=(source, 0))
-        headers = {"Accept": "application/json", "Content-Type": "application/json"}
-        if key:
-            headers["Authorization"] = f"Bearer {key}"
-        with contextlib.closing(connection):
-            connection.request(method, path, body=json.dumps(body or {}) if method != "GET" else None, headers=headers)
-            answer = connection.getresponse()
-            text = answer.read().decode(errors="replace")
-        with contextlib.suppress(ValueError):
-            return answer.status, json.loads(text)
-        return answer.status, text
 
 
 @pytest.fixture(scope="module")
@@ -152,9 +56,6 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     machine.said.append(log.read_text())
     for value in SECRET_VALUES:
         assert not any(value in text for text in machine.said), "a value was printed or logged"
-
-
-SECRET_VALUES = [value for value in EXPECTED.values() if len(value) > 10]
 
 
 def _own_database(server: str, name: str) -> str:
