@@ -41,6 +41,8 @@ class ServiceAdmin(ModelAdmin):  # type: ignore[misc]
     permission_to_add: ClassVar[Permission | None] = None
     permission_to_change: ClassVar[Permission | None] = None
     permission_to_delete: ClassVar[Permission | None] = None
+    empty_hint: ClassVar[str] = "What is made here, over the API or with the temps command appears in this list."
+    """What an empty list says."""
     linked_lookups: ClassVar[tuple[str, ...]] = ()
     """Columns that links of the console filter by, besides the filters that the list shows."""
     list_disable_select_all = True

@@ -123,7 +123,7 @@ if not (env.text("DATABASE_URL") or TEMPS_URL):
     reserve_private(DATABASE_FILE)
 DATABASES: dict[str, Any] = {
     "default": dj_database_url.parse(
-        env.text("DATABASE_URL") or f"sqlite:///{DATABASE_FILE}",
+        env.database_url("DATABASE_URL") or f"sqlite:///{DATABASE_FILE}",
         conn_max_age=60,
         conn_health_checks=True,
     )

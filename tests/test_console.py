@@ -43,6 +43,14 @@ def test_someone_without_any_grant_is_shown_an_empty_house(world: World, signed_
     assert figures(signed_in(world.nobody).get("/")) == {"Projects": 0}
 
 
+def test_an_empty_list_says_so_and_a_search_without_a_match_says_that(world: World, signed_in: Any) -> None:
+    client = signed_in(world.admin)
+    empty = client.get("/firewall/iprule/").content.decode()
+    assert "No IP rules yet" in empty
+    assert "/firewall/iprule/add/" in empty
+    assert "No projects match" in client.get("/projects/project/?q=nothing-like-it").content.decode()
+
+
 def test_a_silent_worker_is_said(world: World, signed_in: Any, data_dir: Path) -> None:
     client = signed_in(world.admin)
     assert "The worker has not been heard of" in client.get("/").content.decode()

@@ -9,9 +9,12 @@ import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 TRUE = frozenset({"1", "true", "yes", "on"})
 FALSE = frozenset({"0", "false", "no", "off", ""})
+
+DATABASES = frozenset({"sqlite", "postgresql", "postgres"})
 
 T = TypeVar("T")
 
@@ -77,3 +80,16 @@ class Env:
             return parse(self.words(name))
         except ValueError as error:
             raise EnvError(f"{name}: {error}") from None
+
+    def database_url(self, name: str) -> str:
+        """The URL of an SQLite or PostgreSQL database, or nothing. What is wrong with it is said without showing it."""
+        url = self.text(name)
+        try:
+            parts = urlsplit(url)
+            known = not url or parts.scheme in DATABASES
+            _ = parts.port
+        except ValueError:
+            known = False
+        if not known:
+            raise EnvError(f"{name} must be sqlite:///FILE or postgresql://USER:PASSWORD@HOST:PORT/NAME")
+        return url

@@ -44,3 +44,17 @@ def test_numbers_are_whole_and_not_too_small(text: str) -> None:
 
 def test_words() -> None:
     assert Env({"LIST": " a, b,,c "}).words("LIST") == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize(
+    "url", ["mysql://u:hunter2@h/n", "nonsense", "postgresql://u:hun/ter2@h:x/n", "postgresql://[h/n"]
+)
+def test_a_database_that_cannot_be_is_refused_without_its_password(url: str) -> None:
+    with pytest.raises(EnvError, match="must be sqlite") as refused:
+        Env({"DATABASE_URL": url}).database_url("DATABASE_URL")
+    assert "ter2" not in str(refused.value)
+
+
+@pytest.mark.parametrize("url", ["", "sqlite:////data/temps.sqlite3", "postgresql://u:p%40ss@h:5432/n?sslmode=require"])
+def test_databases_that_can_be(url: str) -> None:
+    assert Env({"DATABASE_URL": url}).database_url("DATABASE_URL") == url
