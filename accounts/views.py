@@ -43,16 +43,20 @@ class SignIn(LoginView):  # type: ignore[misc]
     """Address and password. What follows of a right pair is in :mod:`accounts.stages`."""
 
     form_class = SignInForm
+    asked_again = False
+
+    def get_context_data(self, **context: Any) -> dict[str, Any]:
+        return {**super().get_context_data(**context), "asked_again": self.asked_again}
 
     def get_form_class(self) -> type[SignInForm]:
         return SignInForm
 
     def dispatch(self, request: HttpRequest, *args: Any, **options: Any) -> HttpResponse:
-        user = incomplete_user(request)
-        if user is not None:
-            # A session that lacks the second factor asked of it now: back to the stage where it is asked.
+        if incomplete_user(request) is not None:
+            # A session that lacks the second factor asked of it now. It is not worth an enrolment: whoever had stolen
+            # it would enrol an app of their own. So it ends, and the password is asked for again.
             end_session(request)
-            return cast(HttpResponse, perform_login(request, user, redirect_url=self.get_success_url()))
+            self.asked_again = True
         return cast(HttpResponse, super().dispatch(request, *args, **options))
 
     def post(self, request: HttpRequest, *args: Any, **options: Any) -> HttpResponse:

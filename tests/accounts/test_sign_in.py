@@ -142,9 +142,10 @@ def test_a_session_whose_user_becomes_an_administrator_is_nobodys(client: Client
     assign_role(world.member, "admin", actor=world.operator)
     assert client.get(ME).status_code == 401
     assert client.get("/accounts/user/").status_code == 302
-    answer = client.get(f"{LOGIN}?next=/accounts/user/")
-    assert answer["Location"] == ENROL
-    assert send_code(client, world.member, ENROL)["Location"] == "/accounts/user/"
+    assert "now asks for a second factor" in client.get(f"{LOGIN}?next=/accounts/user/").content.decode()
+    assert client.get(ENROL)["Location"] == LOGIN, "a stolen session must not enrol an app of the thief's"
+    assert sign_in(client, world.member)["Location"] == ENROL
+    send_code(client, world.member, ENROL)
     assert is_signed_in(client)
 
 
@@ -153,7 +154,8 @@ def test_a_session_without_the_factor_that_was_enrolled_meanwhile_is_nobodys(cli
     sign_in(client, world.member)
     enrol(world.member)
     assert client.get(ME).status_code == 401
-    assert client.get(LOGIN)["Location"] == CODE
+    assert "now asks for a second factor" in client.get(LOGIN).content.decode()
+    assert sign_in(client, world.member)["Location"] == CODE
     send_code(client, world.member)
     assert is_signed_in(client)
 
