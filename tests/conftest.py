@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import time_machine
 from django.apps import apps
 from django.core.cache import cache
 from django.db import connection
@@ -20,6 +21,7 @@ from accounts.sessions import mark_second_factor
 from audit.triggers import POSTGRESQL, SQLITE
 from firewall.current import current
 from firewall.ratelimits import limiter
+from temps.lib import clock
 from temps.lib.actor import Credential
 from tests import peers
 from tests import world as worlds
@@ -51,6 +53,13 @@ def _fresh_firewall() -> None:
     """What a process remembers between requests: its policy, and who has asked how often."""
     current.forget()
     limiter.cache_clear()
+
+
+@pytest.fixture
+def still_clock() -> Iterator[None]:
+    """Time stands still: django-ratelimit counts in fixed windows, and a window that ends in a test would empty it."""
+    with time_machine.travel(clock.now(), tick=False):
+        yield
 
 
 @pytest.fixture

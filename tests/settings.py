@@ -13,7 +13,10 @@ for _name in ("ENVIRONMENT", "SECRET_KEY", "TRUSTED_PROXIES", "ALLOWED_HOSTS"):
     os.environ.pop(_name, None)
 os.environ["TEMPS_DATA_DIR"] = _directory
 os.environ["DATABASE_URL"] = os.environ.get("TEMPS_TEST_DATABASE_URL", "")
-os.environ["REDIS_URL"] = os.environ.get("TEMPS_TEST_REDIS_URL", "")
+# Each of the parallel workers empties its cache between tests, so each has a database of its own; 0 is the walk's.
+_redis = os.environ.get("TEMPS_TEST_REDIS_URL", "").rpartition("/")[0]
+_worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+os.environ["REDIS_URL"] = f"{_redis}/{1 + _worker % 15}" if _redis else ""
 
 from temps.settings import *  # noqa: E402, F403
 from temps.settings import DATABASES, PASSWORD_HASHERS  # noqa: E402

@@ -259,6 +259,7 @@ def test_there_is_no_other_way_in(client: Client, world: World, path: str) -> No
     assert not is_signed_in(client)
 
 
+@pytest.mark.usefixtures("still_clock")
 def test_too_many_tries_for_one_account_from_one_address(client: Client, world: World) -> None:
     for _ in range(10):
         assert sign_in(client, world.member, "wrong").status_code == 200
@@ -269,6 +270,7 @@ def test_too_many_tries_for_one_account_from_one_address(client: Client, world: 
     assert Client().post(LOGIN, {"login": world.member.email, "password": PASSWORD}, **elsewhere).status_code == 302
 
 
+@pytest.mark.usefixtures("still_clock")
 def test_too_many_tries_from_one_address_over_many_accounts(client: Client, world: World) -> None:
     addresses = [f"2001:db8:1:1::{number:x}" for number in range(31)]
     answers = [

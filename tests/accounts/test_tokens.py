@@ -224,6 +224,7 @@ def test_what_is_missing_is_named(world: World) -> None:
     assert ask(REFRESH).status_code == 400
 
 
+@pytest.mark.usefixtures("still_clock")
 def test_tries_are_limited(world: World) -> None:
     answers = [ask(TOKEN, email=world.member.email, password="wrong") for _ in range(11)]
     assert [answer.status_code for answer in answers] == [401] * 10 + [429]

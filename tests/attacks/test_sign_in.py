@@ -54,6 +54,7 @@ def test_no_sign_in_leads_off_the_site(client: Client, world: World, target: str
 
 
 @pytest.mark.promise("A-12")
+@pytest.mark.usefixtures("still_clock")
 def test_strangers_do_not_push_the_count_of_attempts_out(client: Client, world: World, settings: Any) -> None:
     form = {"login": world.owner.email, "password": "wrong"}
     for _attempt in range(10):
@@ -76,6 +77,7 @@ def test_a_changed_password_is_recorded_and_ends_the_other_sessions(signed_in: S
 
 
 @pytest.mark.promise("A-12")
+@pytest.mark.usefixtures("still_clock")
 def test_the_present_password_is_not_guessed_from_an_open_session(signed_in: SignedIn, world: World) -> None:
     client = signed_in(world.owner)
     given = {"old_password": "a guess", "new_password1": NEW, "new_password2": NEW}
