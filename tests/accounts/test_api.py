@@ -29,8 +29,8 @@ def test_who_lists_accounts(api: Api, world: World, who: str, status: int) -> No
 
 def test_an_account_is_made_with_its_role_or_not_at_all(api: Api, world: World) -> None:
     client = api(world.admin)
-    answer = client.post(USERS, {"email": "Ada@example.com", "role": "viewer"}, format="json")
-    assert (answer.status_code, answer.json()["email"]) == (201, "ada@example.com")
+    answer = client.post(USERS, {"email": "Fresh@example.com", "role": "viewer"}, format="json")
+    assert (answer.status_code, answer.json()["email"]) == (201, "fresh@example.com")
     refused = client.post(USERS, {"email": "eve@example.com", "role": "king"}, format="json")
     assert (refused.status_code, list(refused.json()["errors"])) == (400, ["role"])
     assert not User.objects.filter(email="eve@example.com").exists()

@@ -37,18 +37,18 @@ def temps(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -
 
 def test_a_user_with_a_role_and_a_password_from_standard_input(temps: Shell) -> None:
     said = temps(
-        "user", "create", "--email", "Ada@Example.com", "--role", "admin", "--password-stdin", stdin=f"{PASSWORD}\n"
+        "user", "create", "--email", "Fresh@Example.com", "--role", "admin", "--password-stdin", stdin=f"{PASSWORD}\n"
     )
-    assert said == "created ada@example.com with the role admin on the platform\n"
+    assert said == "created fresh@example.com with the role admin on the platform\n"
     assert User.objects.get().check_password(PASSWORD)
     row = temps.json("user", "list")[0]
-    assert (row["email"], row["roles"]) == ("ada@example.com", [{"role": "admin", "scope": "platform"}])
+    assert (row["email"], row["roles"]) == ("fresh@example.com", [{"role": "admin", "scope": "platform"}])
 
 
 @pytest.mark.parametrize("stdin", ["", "\n", "password1234\n"])
 def test_a_password_that_is_none_makes_no_user(temps: Shell, stdin: str) -> None:
     with pytest.raises(CommandError, match="password"):
-        temps("user", "create", "--email", "ada@example.com", "--role", "admin", "--password-stdin", stdin=stdin)
+        temps("user", "create", "--email", "fresh@example.com", "--role", "admin", "--password-stdin", stdin=stdin)
     assert not User.objects.exists()
 
 
@@ -56,7 +56,7 @@ def test_an_unknown_role_makes_no_user(temps: Shell) -> None:
     with pytest.raises(
         CommandError, match="unknown role 'king': the roles of the platform are admin, developer, viewer"
     ):
-        temps("user", "create", "--email", "ada@example.com", "--role", "king")
+        temps("user", "create", "--email", "fresh@example.com", "--role", "king")
     assert not User.objects.exists()
 
 

@@ -15,18 +15,18 @@ USERS, KEYS, POLICY = "/accounts/user/", "/accounts/apikey/", "/accounts/signinp
 
 
 def test_an_account_is_made_with_role_and_password(signed_in: SignedIn, world: World) -> None:
-    form = {"email": "Ada@example.com", "name": "Ada", "kind": "person", "role": "viewer", "password": PASSWORD}
+    form = {"email": "Fresh@example.com", "name": "Fresh", "kind": "person", "role": "viewer", "password": PASSWORD}
     assert signed_in(world.admin).post(f"{USERS}add/", form).status_code == 302
-    user = User.objects.get(email="ada@example.com")
+    user = User.objects.get(email="fresh@example.com")
     assert user.check_password(PASSWORD)
     assert user.grants.get().role == "viewer"
 
 
 def test_a_refusal_stands_at_its_field_and_makes_nothing(signed_in: SignedIn, world: World) -> None:
-    form = {"email": "ada@example.com", "kind": "person", "role": "viewer", "password": "short"}
+    form = {"email": "fresh@example.com", "kind": "person", "role": "viewer", "password": "short"}
     answer = signed_in(world.admin).post(f"{USERS}add/", form)
     assert "too short" in answer.content.decode()
-    assert not User.objects.filter(email="ada@example.com").exists()
+    assert not User.objects.filter(email="fresh@example.com").exists()
 
 
 def test_no_password_hash_is_shown(signed_in: SignedIn, world: World) -> None:
