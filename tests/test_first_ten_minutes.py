@@ -88,6 +88,7 @@ def key(machine: Machine, project: str) -> str:
     return found.group()
 
 
+@pytest.mark.promise("O-01", "A-13")
 def test_the_setup_link_leads_to_the_first_administrator(machine: Machine) -> None:
     printed = (machine.home.parent / "up.log").read_text()
     found = re.search(r"http://127\.0\.0\.1:\d+(/\S+)", printed.split("become the first")[1])
