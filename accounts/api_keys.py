@@ -134,7 +134,8 @@ def authenticate_key(presented: str, *, address: str | None, user_agent: str = "
 @transaction.atomic
 def operator_identity(*, actor: Actor) -> User:
     """The service account of this machine's operator, made on first use."""
-    user = User.objects.filter(email=OPERATOR_IDENTITY).first()
+    # A person under this address would get the keys of the operator: then it is a conflict, and no key is made.
+    user = User.objects.filter(email=OPERATOR_IDENTITY, kind=UserKind.SERVICE).first()
     if user is not None:
         return user
     role = PlatformRole.ADMIN.value

@@ -21,12 +21,12 @@ from accounts.api_keys import (
 from accounts.errors import EnrolmentRequired
 from accounts.key_format import new_key
 from accounts.models import ApiKey, User
-from accounts.services import set_active
+from accounts.services import create_user, set_active
 from rbac.permissions import Permission
 from rbac.services import allowed, assign_role, remove_role
 from temps.lib import clock
 from temps.lib.actor import Actor, ActorKind, Credential, CredentialKind
-from temps.lib.errors import Denied, Invalid, NotFound, Unauthenticated
+from temps.lib.errors import Conflict, Denied, Invalid, NotFound, Unauthenticated
 from tests.accounts.events import entries
 from tests.world import World, acting, enrol
 
@@ -268,3 +268,9 @@ def test_the_operator_s_keys_belong_to_a_service_that_never_signs_in(world: Worl
     _key, token = create_api_key("CI", actor=world.operator, owner=identity, scopes="projects:read")
     assert come(token).kind is ActorKind.SERVICE
     assert status(token) == 200
+
+
+def test_a_person_under_the_address_of_the_operators_identity_gets_none_of_its_keys(world: World) -> None:
+    create_user(api_keys.OPERATOR_IDENTITY, actor=world.operator)
+    with pytest.raises(Conflict):
+        api_keys.operator_identity(actor=world.operator)
