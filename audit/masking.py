@@ -13,6 +13,8 @@ from typing import Any
 MASK = "[masked]"
 STRING_LIMIT = 1000
 """Characters of one string in metadata; the rest is cut, for the same reason that request bodies stay out."""
+EXACT = 2**53 - 1
+"""Numbers beyond this are written as text: JSON readers would round them (RFC 7493 section 2.2), and hashes differ."""
 
 SECRET_NAMES = frozenset(
     {"password", "passwd", "passphrase", "secret", "token", "authorization", "cookie", "pem", "otp", "plaintext"}
@@ -54,6 +56,8 @@ def masked(value: Any) -> Any:
     if isinstance(value, str):
         text = masked_text(value)
         return text if len(text) <= STRING_LIMIT else text[: STRING_LIMIT - 1] + "…"
+    if isinstance(value, int | float) and abs(value) > EXACT:
+        return str(value)
     if value is None or isinstance(value, bool | int | float):
         return value
     raise TypeError(f"audit metadata holds plain JSON, not {type(value).__name__}")

@@ -7,14 +7,70 @@ users and objects by value and has no foreign key.
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, NoReturn
 
 from django.db import models
 
 from audit.actions import Result
+from audit.proof.models import Checkpoint, Retirement, SigningKey, Tile, Tree
+from audit.retention.models import LegalHold, RetentionPolicy
 from temps.lib import clock
 from temps.lib.actor import Actor
 from temps.lib.ids import PublicIdField
+
+__all__ = [
+    "Checkpoint",
+    "Event",
+    "Export",
+    "Fold",
+    "LegalHold",
+    "RetentionPolicy",
+    "Retirement",
+    "SigningKey",
+    "Tile",
+    "Tree",
+]
+
+ENTRY_COLUMNS = (
+    *("timestamp", "actor_kind", "user_id", "user_email", "ip_address", "user_agent", "operation", "resource_type"),
+    *("resource_id", "description", "metadata", "result", "public_id", "request_id", "project"),
+)
+"""What :func:`entry_of` takes, in its order: every column but the row's own key and its position."""
+
+
+def entry_of(
+    timestamp: datetime,
+    actor_kind: str,
+    user_id: str,
+    user_email: str,
+    ip_address: str,
+    user_agent: str,
+    operation: str,
+    resource_type: str,
+    resource_id: str,
+    description: str,
+    metadata: dict[str, Any],
+    result: str,
+    public_id: str,
+    request_id: str,
+    project: str,
+) -> dict[str, Any]:
+    """The documented format (``docs/audit.md``): what is sealed, and what API, command line and exports show."""
+    return {
+        "timestamp": clock.iso_exact(timestamp),
+        "userId": user_id,
+        "userEmail": user_email,
+        "ipAddress": ip_address,
+        "userAgent": user_agent,
+        "operation": operation,
+        "resourceType": resource_type,
+        "resourceId": resource_id,
+        "description": description,
+        "metadata": metadata
+        | {"eventId": public_id, "requestId": request_id, "project": project, "actorKind": actor_kind},
+        "result": result,
+    }
 
 
 class AppendOnly(RuntimeError):
@@ -48,6 +104,12 @@ class Event(models.Model):
     project = models.CharField(max_length=63, blank=True)
     """The slug, by value; empty for what belongs to the platform."""
     request_id = models.CharField(max_length=64, blank=True)
+    position = models.PositiveBigIntegerField(null=True, editable=False)
+    """The place in the sealed order, from 0 without gaps; null until the sealer has come by, and fixed from then on."""
+
+    code = models.BinaryField(null=True, editable=False)
+    """Proves to the sealer that Temps wrote the event and not somebody with the database alone; null in events from
+    before there was sealing."""
 
     objects = EventQuerySet.as_manager()
 
@@ -59,10 +121,14 @@ class Event(models.Model):
             models.Index(fields=("project", "-id"), name="event_by_project"),
             models.Index(fields=("result", "-id"), name="event_by_result"),
             models.Index(fields=("timestamp",), name="event_by_time"),
+            models.Index(fields=("id",), name="event_unsealed", condition=models.Q(position=None)),
         )
         constraints = (
             models.CheckConstraint(
                 name="event_result_is_known", condition=models.Q(result__in=[result.value for result in Result])
+            ),
+            models.UniqueConstraint(
+                fields=("position",), name="event_position_once", condition=models.Q(position__isnull=False)
             ),
         )
 
@@ -78,21 +144,24 @@ class Event(models.Model):
         raise AppendOnly("events of the audit log are never deleted")
 
     def as_entry(self) -> dict[str, Any]:
-        """The documented format (``docs/audit.md``): what the API, the command line and exports show."""
-        return {
-            "timestamp": clock.iso(self.timestamp),
-            "userId": self.user_id,
-            "userEmail": self.user_email,
-            "ipAddress": self.ip_address,
-            "userAgent": self.user_agent,
-            "operation": self.operation,
-            "resourceType": self.resource_type,
-            "resourceId": self.resource_id,
-            "description": self.description,
-            "metadata": self.metadata
-            | {"eventId": self.public_id, "requestId": self.request_id, "project": self.project},
-            "result": self.result,
-        }
+        """The event in the documented format."""
+        return entry_of(*(getattr(self, name) for name in ENTRY_COLUMNS))
+
+
+class Fold(models.Model):
+    """Identical refusals or failures that came again soon after the first: counted here, told by one event later."""
+
+    key = models.CharField(max_length=64, unique=True, editable=False)
+    """What makes them identical, hashed."""
+    event = models.CharField(max_length=32, editable=False)
+    """The public id of the first, which was recorded at once."""
+    count = models.PositiveBigIntegerField(default=0, editable=False)
+    """How often it came again."""
+    opened_at = models.DateTimeField(default=clock.now, editable=False, db_index=True)
+    last_at = models.DateTimeField(default=clock.now, editable=False)
+
+    def __str__(self) -> str:
+        return f"{self.event} and {self.count} more"
 
 
 class ExportState(models.TextChoices):
@@ -106,6 +175,10 @@ class ExportState(models.TextChoices):
 
 class ExportFormat(models.TextChoices):
     JSON = "json", "JSON"
+    NDJSON = "ndjson", "NDJSON"
+    CSV = "csv", "CSV"
+    CEF = "cef", "CEF"
+    OCSF = "ocsf", "OCSF"
 
 
 class ExportQuerySet(models.QuerySet["Export"]):
@@ -130,6 +203,9 @@ class Export(models.Model):
     attempts = models.PositiveSmallIntegerField(default=0, editable=False)
     touched_at = models.DateTimeField(null=True, editable=False)
     """The last sign of life of the worker that holds the claim."""
+    first = models.PositiveBigIntegerField(null=True, editable=False)
+    end = models.PositiveBigIntegerField(null=True, editable=False)
+    """The sealed positions it covers, without gaps: from ``first`` up to but not including ``end``."""
     total = models.PositiveBigIntegerField(default=0, editable=False)
     done = models.PositiveBigIntegerField(default=0, editable=False)
     size = models.PositiveBigIntegerField(default=0, editable=False)

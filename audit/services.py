@@ -11,6 +11,8 @@ from django.db import DatabaseError, connection, models, transaction
 from audit.actions import Action, Result
 from audit.masking import masked, masked_text, printable
 from audit.models import Event
+from audit.proof.canonical import PURPOSE, canonical
+from secrets_vault.sealing import authenticate
 from temps.lib.actor import Actor, ActorKind
 from temps.lib.errors import Denied, Invalid, Unavailable
 
@@ -19,7 +21,7 @@ log = structlog.get_logger(__name__)
 METADATA_LIMIT = 8192
 """Bytes of JSON. Metadata is for ids, names and counts; a request body has no place in it."""
 
-RESERVED = frozenset({"eventId", "requestId", "project", "credential", "credentialId", "actor"})
+RESERVED = frozenset({"eventId", "requestId", "project", "actorKind", "credential", "credentialId", "actor"})
 """Names in metadata that ``record`` and ``Event.as_entry`` set themselves; a caller could only forge them."""
 
 
@@ -60,6 +62,7 @@ def record(
         project=_column(project, 63),
         request_id=_column(actor.request_id, 64),
     )
+    event.code = authenticate(canonical(event.as_entry()), purpose=PURPOSE)
     try:
         event.save(force_insert=True)
     except DatabaseError as error:

@@ -35,6 +35,7 @@ CORS_ALLOW_ALL_ORIGINS = "*" in CORS_ORIGINS  # refused in production by temps.c
 CORS_ALLOWED_ORIGINS = [origin for origin in CORS_ORIGINS if origin != "*"]
 CORS_URLS_REGEX = r"^/api/"
 TRUSTED_PROXIES = env.parsed("TRUSTED_PROXIES", parse_networks)
+CHECKPOINT_DIR = env.text("TEMPS_CHECKPOINT_DIR")  # where copies of the audit log's checkpoints are kept
 ENCRYPTION_KEY_FILE = str(DATA_DIR / "encryption_key")
 
 RATE_LIMIT_ENABLED = env.flag("RATE_LIMIT_ENABLED", default=True)
@@ -45,6 +46,14 @@ ACME_DIRECTORY_URL = env.text("ACME_DIRECTORY_URL", "https://acme-v02.api.letsen
 ACME_CA_BUNDLE = env.text("ACME_CA_BUNDLE")
 ACME_EAB_KID = env.text("ACME_EAB_KID")
 ACME_EAB_HMAC_KEY = env.text("ACME_EAB_HMAC_KEY")
+
+EMAIL_HOST = env.text("EMAIL_HOST")  # without one, no mail is sent, and whoever asks for mail is told so
+EMAIL_PORT = env.number("EMAIL_PORT", 587, at_least=1)
+EMAIL_HOST_USER = env.text("EMAIL_HOST_USER")
+EMAIL_HOST_PASSWORD = env.text("EMAIL_HOST_PASSWORD")
+EMAIL_USE_TLS = env.flag("EMAIL_USE_TLS", default=True)
+EMAIL_TIMEOUT = 15
+DEFAULT_FROM_EMAIL = env.text("EMAIL_FROM", "temps@localhost")
 
 TEMPS_URL = env.text("TEMPS_URL")  # the control plane that commands on other hosts talk to, and with which token
 TEMPS_TOKEN = env.text("TEMPS_TOKEN")
@@ -70,6 +79,8 @@ INSTALLED_APPS = [
     "django_typer",
     "temps",
     "audit",
+    "audit.sinks",
+    "audit.alerts",
     "rbac",
     "accounts",
     "projects",

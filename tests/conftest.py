@@ -11,14 +11,13 @@ import pytest
 import time_machine
 from django.apps import apps
 from django.core.cache import cache
-from django.db import connection
 from django.db.models.signals import post_migrate
 from django.test import Client
 from rest_framework.test import APIClient
 
 from accounts.models import User
 from accounts.sessions import mark_second_factor
-from audit.triggers import POSTGRESQL, SQLITE
+from audit import triggers
 from firewall.current import current
 from firewall.ratelimits import limiter
 from temps.lib import clock
@@ -37,10 +36,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
     """Emptying the tables between transactional tests deletes events; the triggers that refuse it are tested apart."""
     post_migrate.disconnect(sender=apps.get_app_config("audit"), dispatch_uid="audit.triggers")
-    sqlite = connection.vendor == "sqlite"
-    with django_db_blocker.unblock(), connection.cursor() as cursor:
-        for name in SQLITE if sqlite else POSTGRESQL:
-            cursor.execute(f"DROP TRIGGER IF EXISTS {name}" + ("" if sqlite else " ON audit_event"))
+    with django_db_blocker.unblock():
+        triggers.drop()
 
 
 @pytest.fixture(autouse=True)

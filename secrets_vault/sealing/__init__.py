@@ -7,6 +7,24 @@ is moved to another row, or an older one that is put back, does not open.
 
 from __future__ import annotations
 
-from secrets_vault.sealing.custody import column, keyring_status, needed_fingerprints, open_sealed, seal, verify_keyring
+from secrets_vault.sealing.custody import (
+    authenticate,
+    column,
+    is_authentic,
+    keyring_status,
+    needed_fingerprints,
+    open_sealed,
+    seal,
+    verify_keyring,
+)
 
-__all__ = ["column", "keyring_status", "needed_fingerprints", "open_sealed", "seal", "verify_keyring"]
+__all__ = [
+    "authenticate",
+    "column",
+    "is_authentic",
+    "keyring_status",
+    "needed_fingerprints",
+    "open_sealed",
+    "seal",
+    "verify_keyring",
+]

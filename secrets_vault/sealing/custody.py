@@ -44,6 +44,19 @@ def open_sealed(sealed: bytes | memoryview, *, project_pk: int | None, context: 
     return crypto.open_sealed(row[1], sealed, context)
 
 
+def authenticate(data: bytes, *, purpose: str) -> bytes:
+    """A code of 32 bytes for ``data`` that nobody can make who has the database alone.
+
+    Raises :class:`~temps.lib.errors.KeyUnavailable` without a keyring.
+    """
+    return _keyring().authenticate(data, purpose.encode())
+
+
+def is_authentic(data: bytes, code: bytes | memoryview, *, purpose: str) -> bool:
+    """Whether :func:`authenticate` gave ``code`` for ``data``, with any key that the keyring still holds."""
+    return _keyring().is_authentic(data, bytes(code), purpose.encode())
+
+
 def needed_fingerprints() -> set[str]:
     """The fingerprints of the keys that the database's data was sealed under."""
     return set(DataKey.objects.values_list("keyring_fingerprint", flat=True).distinct().order_by())

@@ -10,6 +10,11 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+def iso_exact(moment: datetime) -> str:
+    """As :func:`iso`, with microseconds: all that the databases store, for what is hashed."""
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
 def iso(moment: datetime) -> str:
-    """``moment`` as RFC 3339 in UTC with milliseconds, the form of every time that leaves Temps."""
+    """``moment`` as RFC 3339 in UTC with milliseconds."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

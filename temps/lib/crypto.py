@@ -13,11 +13,13 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import hmac
 import os
 import secrets
 import stat
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
@@ -97,6 +99,12 @@ def open_sealed(key: Key, sealed: bytes, associated: bytes) -> bytes:
     return _decrypt(key, sealed[1 + KEY_ID_BYTES :], _VALUE + VERSION + key_id + associated)
 
 
+@lru_cache(maxsize=64)
+def _derived(key: Key, purpose: bytes) -> bytes:
+    """A key for one purpose, so that what is made for another never passes here."""
+    return hmac.digest(key.material, b"temps/derive/1|" + purpose, "sha256")
+
+
 @dataclass(frozen=True)
 class Keyring:
     """Key-encryption keys: the first wraps, all of them unwrap."""
@@ -119,6 +127,15 @@ class Keyring:
             if secrets.compare_digest(key.fingerprint, fingerprint):
                 return Key(_decrypt(key, wrapped, _WRAP + associated))
         raise KeyUnavailable(f"the keyring does not hold the encryption key {fingerprint}")
+
+    def authenticate(self, data: bytes, purpose: bytes) -> bytes:
+        """A code (HMAC-SHA256, RFC 2104) that only whoever has the keyring can make for ``data``."""
+        return hmac.digest(_derived(self.primary, purpose), data, "sha256")
+
+    def is_authentic(self, data: bytes, code: bytes, purpose: bytes) -> bool:
+        """Whether one of the keys made ``code`` for ``data``, compared in constant time."""
+        codes = (hmac.digest(_derived(key, purpose), data, "sha256") for key in self.keys)
+        return any(hmac.compare_digest(one, code) for one in codes)
 
     @classmethod
     def parse(cls, text: str) -> Keyring:

@@ -57,7 +57,7 @@ def test_an_entry_has_the_documented_fields_and_no_other(world: World) -> None:
     actor = acting(world.admin, Credential(CredentialKind.API_KEY, id="key_1"))
     entry = written(actor, metadata={"count": 2}, project="shop").as_entry()
     metadata = entry.pop("metadata")
-    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", entry.pop("timestamp"))
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", entry.pop("timestamp"))
     assert entry == {
         "userId": world.admin.public_id,
         "userEmail": "admin@example.com",
@@ -75,6 +75,7 @@ def test_an_entry_has_the_documented_fields_and_no_other(world: World) -> None:
         "project": "shop",
         "credential": "api_key",
         "credentialId": "key_1",
+        "actorKind": "user",
         "count": 2,
     }
 

@@ -1,0 +1,1 @@
+"""What people are told of at once: rules over events, and the channels that carry the news."""

@@ -1,0 +1,39 @@
+"""The process that keeps the log: it seals what was written, and streams it.
+
+One of the processes of ``temps up``. Everything it does is found anew in the database, so that it may die at any
+moment, and two of them at once do no harm.
+"""
+
+from __future__ import annotations
+
+import threading
+
+import structlog
+from django.db import DatabaseError, close_old_connections
+
+from audit.proof import sealer
+from temps.lib.errors import TempsError
+
+log = structlog.get_logger(__name__)
+
+PAUSE = 1.0
+"""Seconds between two looks: entries are sealed, and a checkpoint is signed, about this long after they were written."""
+PAUSE_AFTER_FAILURE = 5.0
+
+
+def keep(stop: threading.Event) -> None:
+    """Seal until ``stop`` is set. A failure is logged, noted where console and alerts see it, and tried again."""
+    while not stop.is_set():
+        close_old_connections()
+        stop.wait(PAUSE if _seal() else PAUSE_AFTER_FAILURE)
+
+
+def _seal() -> bool:
+    try:
+        sealer.seal_everything()
+    except TempsError:
+        return False  # the sealer has said and noted why
+    except DatabaseError as error:
+        log.error("audit.not_sealed", reason=type(error).__name__)
+        return False
+    return True

@@ -1,0 +1,254 @@
+"""Holding the log against its checkpoints: ``temps audit verify`` on the database.
+
+The walk reads every entry in its sealed order, hashes it as the sealer did, and compares three times: with the stored
+leaf (which names the entry that differs), with the root of every checkpoint it passes, and with the checkpoints that
+are kept outside the database, which someone who rewrites the database cannot rewrite along.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from audit.models import ENTRY_COLUMNS, Event, entry_of
+from audit.proof import witness
+from audit.proof.canonical import canonical
+from audit.proof.merkle import Frontier, leaf_hash
+from audit.proof.models import Checkpoint, Retirement, Tile, Tree
+from audit.proof.notes import CheckpointText, RetirementText
+from audit.proof.sealer import authentic_entry
+from audit.proof.tiles import TILE, split
+from temps.lib import clock
+from temps.lib.signing import BadSignature, Verifier
+
+CHUNK = 16 * TILE
+"""Entries in memory at a time."""
+
+Progress = Callable[[int, int], None]
+"""Called with the entries read and the entries in all."""
+Row = tuple[Any, ...]
+"""A position, then the columns of an entry."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """``position`` is that of the first entry concerned; None where it is not about a sealed entry."""
+
+    what: str
+    position: int | None = None
+    event: str = ""
+
+    def __str__(self) -> str:
+        event = f" ({self.event})" if self.event else ""
+        return self.what if self.position is None else f"entry {self.position}{event} {self.what}"
+
+
+@dataclass(slots=True)
+class Verdict:
+    """What was found. No problem means that every entry is as it was when it was sealed."""
+
+    origin: str = ""
+    size: int = 0
+    """Entries that the log should have."""
+    verified: int = 0
+    retired: int = 0
+    unsealed: int = 0
+    """Entries that wait to be sealed, of which nothing can be said yet."""
+    checkpoints: int = 0
+    signed_at: datetime | None = None
+    """The time of the newest checkpoint that fits."""
+    problems: list[Problem] = field(default_factory=list)
+
+    @property
+    def whole(self) -> bool:
+        return not self.problems
+
+
+ADDED = frozenset({"eventId", "requestId", "project", "actorKind"})
+"""What :func:`audit.models.entry_of` adds to the metadata: stored under the same name, something else could hide."""
+
+
+class Wrong(Exception):
+    """The walk ends here."""
+
+    def __init__(self, what: str, position: int | None = None, event: str = "") -> None:
+        super().__init__(what)
+        self.problem = Problem(what, position, event)
+
+
+def verify_log(verifiers: Sequence[Verifier], *, kept: Sequence[str] = (), progress: Progress | None = None) -> Verdict:
+    """Walk the log up to the first entry that is wrong.
+
+    ``kept`` are checkpoints from elsewhere (a mail, a webhook, a copy); the one in the data directory is always among
+    them. Events that Temps did not write are told of as well.
+    """
+    verdict = Verdict()
+    kept = [note for note in (witness.witnessed(), *kept) if note]
+    tree = Tree.objects.filter(pk=1).first()
+    try:
+        if tree is not None:
+            verdict.origin, verdict.size = tree.origin, tree.size
+            _Walk(tree, verifiers, kept, verdict, progress or (lambda _done, _all: None)).go()
+        elif kept:
+            raise Wrong("is missing, as is everything: this database was never sealed, yet there is a checkpoint", 0)
+    except Wrong as wrong:
+        verdict.problems.append(wrong.problem)
+    if tree is not None:
+        _look_at_unsealed(tree, verdict)
+    return verdict
+
+
+class _Walk:
+    def __init__(
+        self, tree: Tree, verifiers: Sequence[Verifier], kept: Sequence[str], verdict: Verdict, progress: Progress
+    ) -> None:
+        self.tree, self.verifiers, self.verdict, self.progress = tree, verifiers, verdict, progress
+        self.frontier = Frontier()
+        self.fitting = 0
+        """The size at the newest checkpoint that fits."""
+        stored = list(Checkpoint.objects.order_by("size").values_list("note", flat=True))
+        self.signed = sorted({self._signed(note) for note in (*stored, *kept)}, key=lambda signed: signed.size)
+        notes = Retirement.objects.order_by("first").values_list("note", flat=True)
+        self.retired = [self._retired(note) for note in notes]
+        verdict.checkpoints = len(self.signed)
+
+    def _signed(self, note: str) -> CheckpointText:
+        try:
+            signed = CheckpointText.opened(note, self.verifiers)
+        except BadSignature as error:
+            raise Wrong(f"a checkpoint does not count: {error}") from None
+        if signed.origin != self.tree.origin:
+            raise Wrong("a checkpoint is about another log")
+        return signed
+
+    def _retired(self, note: str) -> RetirementText:
+        try:
+            return RetirementText.opened(note, self.verifiers)
+        except BadSignature as error:
+            raise Wrong(f"a statement about retired entries does not count: {error}") from None
+
+    def go(self) -> None:
+        if self.tree.size and not self.signed:
+            raise Wrong("the checkpoints of the log are gone")
+        size = self.verdict.size = max(self.tree.size, self.signed[-1].size if self.signed else 0)
+        waiting = list(reversed(self.signed))
+        for start in range(0, size, CHUNK):
+            end = min(start + CHUNK, size)
+            leaves, wrong = self._leaves(start, end)
+            at = start
+            while waiting and waiting[-1].size <= start + len(leaves):
+                signed = waiting.pop()
+                self._grow(leaves[at - start : signed.size - start])
+                at = signed.size
+                self._compare(signed)
+            self._grow(leaves[at - start :])
+            if wrong is not None:
+                raise wrong
+            self.progress(end, size)
+        beyond = Event.objects.filter(position__gte=size).order_by("position").first()
+        if beyond is not None:
+            raise Wrong("was put in: the log ends before it", beyond.position, beyond.public_id)
+
+    def _grow(self, leaves: Sequence[bytes]) -> None:
+        append = self.frontier.append
+        for leaf in leaves:
+            append(leaf)
+
+    def _compare(self, signed: CheckpointText) -> None:
+        """The entries so far fit the stored hashes. If they do not fit what was signed, both were changed alike."""
+        if self.frontier.root() != signed.root:
+            raise Wrong(
+                f"or one that follows it before entry {signed.size} is not what was signed at "
+                f"{clock.iso(signed.time)}; the stored hashes were changed with it",
+                self.fitting,
+            )
+        self.fitting, self.verdict.signed_at = signed.size, signed.time
+
+    def _leaves(self, start: int, end: int) -> tuple[list[bytes], Wrong | None]:
+        """The hashes from ``start`` to ``end``, or up to the first entry that is wrong."""
+        rows = list(
+            Event.objects.filter(position__gte=start, position__lt=end)
+            .order_by("position", "id")
+            .values_list("position", *ENTRY_COLUMNS)
+        )
+        tiles = Tile.objects.filter(level=0, index__gte=start // TILE, index__lt=-(-end // TILE)).order_by("index")
+        stored = split(b"".join(bytes(hashes) for hashes in tiles.values_list("hashes", flat=True)))[: end - start]
+        if len(rows) == end - start and rows[0][0] == start and rows[-1][0] == end - 1:
+            leaves = [_hash(row) for row in rows]
+            if leaves == stored:
+                self.verdict.verified += len(leaves)
+                return stored, None
+        return self._one_by_one(start, end, rows, stored)
+
+    def _one_by_one(
+        self, start: int, end: int, rows: Sequence[Row], stored: Sequence[bytes]
+    ) -> tuple[list[bytes], Wrong | None]:
+        found: dict[int, list[Row]] = {}
+        for row in rows:
+            found.setdefault(row[0], []).append(row)
+        for position in range(start, end):
+            leaf = stored[position - start] if position - start < len(stored) else None
+            here = found.get(position, [])
+            if not here and leaf is not None and self._is_retired(position):
+                self.verdict.retired += 1
+                continue
+            if len(here) == 1 and leaf is not None and _hash(here[0]) == leaf:
+                self.verdict.verified += 1
+                continue
+            places = {leaf: start + number for number, leaf in enumerate(stored)}
+            return list(stored[: position - start]), self._wrong(position, here, leaf, places)
+        return list(stored), None
+
+    def _wrong(self, position: int, here: Sequence[Row], leaf: bytes | None, places: dict[bytes, int]) -> Wrong:
+        """What is wrong with the entry at ``position``; ``here`` are the rows that claim it."""
+        if not here:
+            return Wrong(f"is missing{self._beyond_the_end(position)}", position)
+        event = str(here[0][PUBLIC_ID])
+        if len(here) > 1:
+            return Wrong("stands there more than once", position, event)
+        if leaf is None:
+            return Wrong("has lost its stored hash", position, event)
+        moved = places.get(_hash(here[0]) or b"")
+        if moved is not None:
+            return Wrong(f"is the one that was sealed as entry {moved}: entries were removed or moved", position, event)
+        return Wrong("is not what was sealed: it was changed, or put in another's place", position, event)
+
+    def _beyond_the_end(self, position: int) -> str:
+        if position < self.tree.size:
+            return ""
+        signed = self.signed[-1]
+        return (
+            f", as are all up to entry {signed.size - 1}: the end of the log was cut off, or the database is older "
+            f"than the checkpoint of {clock.iso(signed.time)}"
+        )
+
+    def _is_retired(self, position: int) -> bool:
+        after = bisect_right(self.retired, position, key=lambda text: text.first)
+        return any(text.first <= position <= text.last for text in self.retired[max(0, after - 1) : after])
+
+
+PUBLIC_ID = 1 + ENTRY_COLUMNS.index("public_id")
+METADATA = 1 + ENTRY_COLUMNS.index("metadata")
+
+
+def _hash(row: Row) -> bytes | None:
+    """The leaf of an entry as it stands now; None if nothing that Temps wrote can look like this."""
+    try:
+        if not ADDED.isdisjoint(row[METADATA]):
+            return None
+        return leaf_hash(canonical(entry_of(*row[1:])))
+    except (TypeError, ValueError, AttributeError):
+        return None
+
+
+def _look_at_unsealed(tree: Tree, verdict: Verdict) -> None:
+    """Events that wait, and those that wait for ever because Temps did not write them."""
+    columns = ("id", "public_id", "code", *ENTRY_COLUMNS)
+    for key, public_id, code, *entry in Event.objects.filter(position=None).order_by("id").values_list(*columns):
+        if authentic_entry(key, code, entry, tree) is None:
+            verdict.problems.append(Problem(f"the event {public_id} was not written by Temps, or changed since"))
+        else:
+            verdict.unsealed += 1

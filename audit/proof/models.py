@@ -1,0 +1,94 @@
+"""The tree as it is stored. Nobody has to trust these rows: each is checked against a signature."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from temps.lib import clock
+
+
+class Tree(models.Model):
+    """The one row that whoever seals holds locked, so that entries get their places one after the other."""
+
+    origin = models.CharField(max_length=64, editable=False)
+    """The name of this log, random: it stands in every checkpoint, so that those of two logs are never mixed up."""
+    size = models.PositiveBigIntegerField(default=0, editable=False)
+    old_until = models.BigIntegerField(default=0, editable=False)
+    """The highest event key when the log was first sealed: events up to it may lack a code."""
+    foreign = models.PositiveBigIntegerField(default=0, editable=False)
+    """Events found in the table that Temps did not write."""
+    failure = models.CharField(max_length=300, blank=True, editable=False)
+    """Why sealing failed last; empty when it works."""
+    failed_at = models.DateTimeField(null=True, editable=False)
+
+    class Meta:
+        constraints = (models.CheckConstraint(name="one_tree", condition=models.Q(id=1)),)
+
+    def __str__(self) -> str:
+        return f"{self.origin}, {self.size} entries"
+
+
+class Tile(models.Model):
+    """Up to 256 neighbouring hashes in one row, as in C2SP's tiled logs (https://c2sp.org/tlog-tiles).
+
+    Level 0 holds leaves, each further level the roots of the full tiles below it.
+    """
+
+    level = models.PositiveSmallIntegerField(editable=False)
+    index = models.PositiveBigIntegerField(editable=False)
+    hashes = models.BinaryField(editable=False)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("level", "index"), name="tile_once"),)
+
+    def __str__(self) -> str:
+        return f"tile {self.level}/{self.index}"
+
+
+class Checkpoint(models.Model):
+    size = models.PositiveBigIntegerField(unique=True, editable=False)
+    note = models.TextField(editable=False)
+    """The signed note; everything that counts is in it."""
+    created_at = models.DateTimeField(default=clock.now, editable=False, db_index=True)
+
+    class Meta:
+        ordering = ("-size",)
+
+    def __str__(self) -> str:
+        return f"checkpoint at {self.size}"
+
+
+class SigningKey(models.Model):
+    """An Ed25519 key that signs checkpoints; the private half is sealed by the keyring."""
+
+    key_id = models.CharField(max_length=8, unique=True, editable=False)
+    public_key = models.BinaryField(editable=False)
+    """For those who only look. What is verified here is verified with the key that the sealed half gives."""
+    sealed = models.BinaryField(editable=False)
+    created_at = models.DateTimeField(default=clock.now, editable=False)
+
+    class Meta:
+        ordering = ("id",)
+
+    def __str__(self) -> str:
+        return f"signing key {self.key_id}"
+
+
+class Retirement(models.Model):
+    """Entries from position ``first`` to ``last``, both included, that retention removed."""
+
+    first = models.PositiveBigIntegerField(editable=False)
+    last = models.PositiveBigIntegerField(editable=False)
+    note = models.TextField(editable=False)
+    """The signed statement."""
+    created_at = models.DateTimeField(default=clock.now, editable=False)
+
+    class Meta:
+        ordering = ("first",)
+        indexes = (models.Index(fields=("last",), name="retirement_by_last"),)
+        constraints = (
+            models.CheckConstraint(name="retirement_is_a_range", condition=models.Q(first__lte=models.F("last"))),
+        )
+
+    def __str__(self) -> str:
+        return f"entries {self.first} to {self.last}"

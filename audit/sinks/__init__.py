@@ -1,0 +1,1 @@
+"""Where sealed entries and checkpoints are streamed to: syslog, webhooks, mail."""
