@@ -16,7 +16,7 @@ from django.utils.http import urlencode
 from unfold.decorators import display
 
 from audit.actions import Action, Result
-from audit.exports import request_export
+from audit.exporting.exports import request_export
 from audit.models import Event, Export, ExportState
 from audit.reading import TEXT_LIMIT, narrowed, visible_events, who
 from rbac.console import ServiceAdmin

@@ -16,7 +16,7 @@ from rest_framework.reverse import reverse
 from rest_framework.views import APIView
 
 from audit.actions import Result
-from audit.exports import export_by_id, open_export, request_export
+from audit.exporting.exports import export_by_id, open_export, request_export
 from audit.models import Event, Export, ExportFormat, ExportState
 from audit.reading import TEXT_LIMIT, event_by_id, narrowed, visible_events
 from rbac.guards import actor_of

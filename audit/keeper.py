@@ -17,7 +17,7 @@ from temps.lib.errors import TempsError
 log = structlog.get_logger(__name__)
 
 PAUSE = 1.0
-"""Seconds between two looks: entries are sealed, and a checkpoint is signed, about this long after they were written."""
+"""Seconds between two looks: so long, at most, until an entry is sealed and a checkpoint signed."""
 PAUSE_AFTER_FAILURE = 5.0
 
 

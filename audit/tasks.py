@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from audit import exports
+from audit.exporting import exports
 from temps.lib.actor import Actor
 
 

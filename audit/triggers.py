@@ -17,7 +17,7 @@ from django.db import connections, transaction
 from audit.models import Event
 
 TABLE = "audit_event"
-FIXED = ", ".join(field.column for field in Event._meta.fields if field.column != "position")
+FIXED = ", ".join(str(field.column) for field in Event._meta.fields if field.column != "position")
 REPLACED = ("audit_event_no_update", "audit_event_no_change")
 """Triggers of earlier versions, which would refuse the sealer."""
 

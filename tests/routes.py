@@ -15,7 +15,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from rest_framework.views import APIView
 
 from accounts.api_keys import create_api_key
-from audit.exports import request_export, run_export
+from audit.exporting.exports import request_export, run_export
 from audit.reading import visible_events
 from certificates.models import Tls
 from certificates.services import add_domain

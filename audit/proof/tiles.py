@@ -57,7 +57,7 @@ def extend(tiles: Tiles, size: int, leaves: Sequence[bytes]) -> None:
         for tile in _filled(tiles, level, at, hashes):
             written.append(tile)
             if len(tile.hashes) == FULL:
-                above.append(root_of(split(tile.hashes)))
+                above.append(root_of(split(bytes(tile.hashes))))
         level, at, hashes = level + 1, at >> TILE_HEIGHT, above
     Tile.objects.bulk_create(
         written, update_conflicts=True, unique_fields=["level", "index"], update_fields=["hashes"], batch_size=200

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from typer import Option
 
 from accounts.cli import AsJson, AsUser, TempsCommand, acting
-from audit.exports import file_of, request_export, run_export
+from audit.exporting.exports import file_of, request_export, run_export
 from audit.models import Event, ExportState
 from audit.reading import narrowed, visible_events, who
 from temps.lib.actor import Actor

@@ -1,14 +1,13 @@
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from django.db import connection, transaction
+from django.db import transaction
 
 from audit.actions import Action
 from audit.models import Checkpoint, Event, Tile, Tree
-from audit.proof import sealer, witness
+from audit.proof import sealer
 from audit.proof.checking import Verdict, verify_log
 from audit.proof.keys import verifiers
 from audit.services import record

@@ -23,8 +23,8 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Count, F, Max, Min, Q, QuerySet
 
-from audit import document
 from audit.actions import Action, Result
+from audit.exporting import document
 from audit.models import Event, Export, ExportFormat, ExportState
 from audit.services import record
 from rbac.permissions import Permission
