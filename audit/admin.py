@@ -15,14 +15,13 @@ from django.utils.html import format_html
 from django.utils.http import urlencode
 from unfold.decorators import display
 
+import audit.exporting.admin  # noqa: F401  (Django finds this module alone)
 from audit.actions import Action, Result
-from audit.exporting.exports import request_export
-from audit.models import Event, Export, ExportState
+from audit.models import Event
 from audit.reading import TEXT_LIMIT, narrowed, visible_events, who
 from rbac.console import ServiceAdmin
 from rbac.guards import actor_of
 from rbac.permissions import Permission
-from temps.lib.actor import Actor
 
 COUNT_LIMIT = 10_000
 """Counting a million rows costs more than showing fifty of them; whoever wants to look further back uses a filter."""
@@ -129,36 +128,3 @@ class EventAdmin(ServiceAdmin):
 def _only(*, label: str, **lookup: str) -> str:
     """A link to the list narrowed to ``lookup``."""
     return format_html('<a href="{}?{}">{}</a>', reverse("admin:audit_event_changelist"), urlencode(lookup), label)
-
-
-@admin.register(Export)
-class ExportAdmin(ServiceAdmin):
-    permission_to_view = Permission.AUDIT_EXPORT
-    permission_to_add = Permission.AUDIT_EXPORT
-    list_display = ("days", "format", "state", "percent", "created_at", "file")
-    fields = ("start_date", "end_date", "format")
-    ordering = ("-id",)
-    sortable_by = ()
-
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        result = ("state", "percent", "total", "size", "sha256", "error", "created_at", "finished_at", "file")
-        return self.fields if obj is None else (*self.fields, *result)
-
-    @admin.display(description="days (UTC)")
-    def days(self, export: Export) -> str:
-        return f"{export.start_date} to {export.end_date}"
-
-    @admin.display(description="progress")
-    def percent(self, export: Export) -> str:
-        return f"{export.progress} %"
-
-    @admin.display(description="file")
-    def file(self, export: Export) -> str:
-        if export.state != ExportState.DONE:
-            return ""
-        where = reverse("api:audit-export-download", kwargs={"public_id": export.public_id})
-        return format_html('<a href="{}">Download</a>', where)
-
-    def create(self, form: Any, actor: Actor) -> Export:
-        given = form.cleaned_data
-        return request_export(given["start_date"], given["end_date"], file_format=given["format"], actor=actor)

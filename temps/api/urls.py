@@ -15,6 +15,11 @@ v1: list[URLPattern | URLResolver] = [
     path("", include("certificates.api")),
     path("", include("firewall.api")),
     path("", include("audit.api")),
+    path("", include("audit.exporting.api")),
+    path("", include("audit.proof.api")),
+    path("", include("audit.retention.api")),
+    path("", include("audit.sinks.api")),
+    path("", include("audit.alerts.api")),
 ]
 
 urlpatterns = [

@@ -10,8 +10,9 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import User
-from audit import admin, exports
+from audit import admin
 from audit.actions import Action
+from audit.exporting import exports
 from audit.models import Event, Export
 from audit.services import record
 from temps.lib.actor import Actor

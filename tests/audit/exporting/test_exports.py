@@ -16,8 +16,9 @@ from django.core.management.base import CommandError
 from django.db import transaction
 from rest_framework.test import APIClient
 
+from audit import tasks
 from audit.actions import Action, Result
-from audit.exporting import exports, tasks
+from audit.exporting import exports
 from audit.exporting.exports import continue_exports, file_of, open_export, request_export, run_export
 from audit.models import Event, Export, ExportState
 from audit.services import record
