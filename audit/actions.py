@@ -63,6 +63,8 @@ class Action(StrEnum):
     AUDIT_EXPORT = "AUDIT_EXPORT"
     AUDIT_DOWNLOAD = "AUDIT_DOWNLOAD"
     """The file of an export was handed to whoever asked for it."""
+    AUDIT_RECOVER = "AUDIT_RECOVER"
+    """The log goes on after its database was put back or damaged."""
     # temps
     SYSTEM_START = "SYSTEM_START"
     SETTINGS_UPDATE = "SETTINGS_UPDATE"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 from datetime import date
 from pathlib import Path
 from typing import Annotated
@@ -12,8 +14,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from typer import Option
 
 from accounts.cli import AsJson, AsUser, TempsCommand, acting
+from audit import keeper
 from audit.exporting.exports import file_of, request_export, run_export
 from audit.models import Event, ExportState
+from audit.proof import recovery
+from audit.proof.cli import show_checkpoint, show_keys, verify_database
 from audit.reading import narrowed, visible_events, who
 from temps.lib.actor import Actor
 from temps.lib.cli import show_json, show_table
@@ -35,7 +40,7 @@ def _day(text: str, option: str) -> date:
 
 
 class Command(TempsCommand):
-    help = "The audit log: read it and export it."
+    help = "The audit log: read it, export it, verify it."
 
     @command()
     def logs(
@@ -83,6 +88,57 @@ class Command(TempsCommand):
         done = _with_progress_bar(export.public_id, target, actor)
         print(target or file_of(export))
         Console(stderr=True, highlight=False).print(f"{done} events")
+
+    @command()
+    def verify(
+        self,
+        public_key: Annotated[
+            str,
+            Option("--public-key", metavar="KEY", help="A verifier key or a file with one; else the log's own."),
+        ] = "",
+        checkpoint: Annotated[
+            list[Path] | None,
+            Option("--checkpoint", metavar="NOTE", help="A checkpoint kept elsewhere; repeatable."),
+        ] = None,
+        as_json: AsJson = False,
+    ) -> None:
+        """Hold the log against its signed checkpoints; exit status 1 and the first bad entry unless it is whole."""
+        verify_database(public_key, checkpoint or [], as_json=as_json)
+
+    @command()
+    def checkpoint(self, as_json: AsJson = False) -> None:
+        """Print the newest signed checkpoint. Kept elsewhere, it proves what the log held when it was signed."""
+        show_checkpoint(as_json=as_json)
+
+    @command()
+    def key(
+        self,
+        pem: Annotated[bool, Option("--pem", help="In PEM form.")] = False,
+        as_json: AsJson = False,
+    ) -> None:
+        """Print the public keys that checkpoints are verified with, newest first."""
+        show_keys(pem=pem, as_json=as_json)
+
+    @command()
+    def keep(self) -> None:
+        """Seal and stream the log until stopped: one of the processes of temps up."""
+        stop = threading.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: stop.set())
+        keeper.keep(stop)
+
+    @command()
+    def recover(
+        self,
+        reason: Annotated[str, Option("--reason", help="What happened; it is recorded.")],
+        as_user: AsUser = "",
+    ) -> None:
+        """Let the log go on after its database was put back from a backup, or its stored hashes were damaged."""
+        done = recovery.recover(reason, actor=acting(as_user))
+        if done.rebuilt:
+            print("the stored hashes were computed anew from the entries, and fit what was signed")
+        if done.set_aside:
+            print(f"the checkpoint file was ahead of the database; it is now {done.set_aside}")
 
 
 def _free(path: Path) -> Path:
