@@ -63,6 +63,11 @@ class Action(StrEnum):
     AUDIT_EXPORT = "AUDIT_EXPORT"
     AUDIT_DOWNLOAD = "AUDIT_DOWNLOAD"
     """The file of an export was handed to whoever asked for it."""
+    RETENTION_UPDATE = "RETENTION_UPDATE"
+    LEGAL_HOLD_CREATE = "LEGAL_HOLD_CREATE"
+    LEGAL_HOLD_RELEASE = "LEGAL_HOLD_RELEASE"
+    AUDIT_RETIRE = "AUDIT_RETIRE"
+    """Entries that had had their time were removed."""
     AUDIT_RECOVER = "AUDIT_RECOVER"
     """The log goes on after its database was put back or damaged."""
     # temps

@@ -15,8 +15,10 @@ from django.utils.html import format_html
 from django.utils.http import urlencode
 from unfold.decorators import display
 
-import audit.exporting.admin  # noqa: F401  (Django finds this module alone)
+import audit.exporting.admin
+import audit.retention.admin  # noqa: F401  (Django finds this module alone)
 from audit.actions import Action, Result
+from audit.diffs.console import history_urls
 from audit.models import Event
 from audit.reading import TEXT_LIMIT, narrowed, visible_events, who
 from rbac.console import ServiceAdmin
@@ -83,6 +85,9 @@ class EventAdmin(ServiceAdmin):
     ordering = ("-id",)
     sortable_by = ()
     fields = ("description", "entry")
+
+    def get_urls(self) -> list[Any]:
+        return [*history_urls(self.admin_site), *super().get_urls()]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Event]:
         return visible_events(actor_of(request)).order_by("-id")

@@ -118,6 +118,7 @@ BACKGROUND: dict[str, frozenset[Permission]] = {
     # The one-time link that makes the first administrator: nobody grants more than they hold.
     "accounts.setup": EVERYTHING,
     "audit.export": frozenset({P.AUDIT_READ, P.AUDIT_EXPORT}),
+    "audit.retention": frozenset({P.SETTINGS_WRITE}),
     "certificates.renewal": frozenset({P.CERTIFICATES_READ, P.CERTIFICATES_WRITE}),
     "firewall.reconcile": frozenset({P.FIREWALL_READ, P.FIREWALL_WRITE}),
 }

@@ -38,6 +38,8 @@ beat_schedule = {
     "certificates.renew_due": _every(3600, "certificates.renew_due"),
     "certificates.continue": _every(60, "certificates.continue_pending"),
     "firewall.reconcile": _every(60, "firewall.reconcile"),
+    "audit.close_folds": _every(30, "audit.close_folds"),
     "audit.continue_exports": _every(60, "audit.continue_exports"),
+    "audit.retire": _every(3600, "audit.retire"),
     "accounts.clear_expired": _every(3600, "accounts.clear_expired"),
 }

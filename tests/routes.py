@@ -17,6 +17,7 @@ from rest_framework.views import APIView
 from accounts.api_keys import create_api_key
 from audit.exporting.exports import request_export, run_export
 from audit.reading import visible_events
+from audit.retention.services import place_hold
 from certificates.models import Tls
 from certificates.services import add_domain
 from firewall.services import block, set_rate_limit
@@ -137,6 +138,11 @@ def _export(world: World) -> Example:
     return Example({"public_id": export.public_id}, {"public_id": f"exp_{ABSENT}"}, owner="admin")
 
 
+def _hold(world: World) -> Example:
+    hold = place_hold("a test", actor=world.operator)
+    return Example({"public_id": hold.public_id}, {"public_id": f"hld_{ABSENT}"})
+
+
 EXAMPLES: dict[str, Callable[[World], Example]] = {
     "project": _project,
     "bundle": _project,
@@ -155,6 +161,8 @@ EXAMPLES: dict[str, Callable[[World], Example]] = {
     "user": _user,
     "api-key": _api_key,
     "audit-event": _event,
+    "audit-event-proof": _event,
+    "audit-hold": _hold,
     "audit-export": _export,
     "audit-export-download": _export,
 }
@@ -168,6 +176,8 @@ BODIES: dict[tuple[str, str], dict[str, object]] = {
     ("domain", "PATCH"): {"tls": Tls.MANUAL.value},
     ("domain-certificate", "PUT"): {"certificate": "none", "private_key": "none"},
     ("user", "PATCH"): {"is_active": True},
+    ("audit-retention", "PUT"): {"days": None},
+    ("audit-holds", "POST"): {"reason": "a test"},
 }
 """What to send where an empty object would be refused before anyone asks who sends it."""
 

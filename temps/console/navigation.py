@@ -27,6 +27,8 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
 ICONS = {
     "Event": "history",
     "Export": "download",
+    "RetentionPolicy": "auto_delete",
+    "LegalHold": "gavel",
     "User": "group",
     "ApiKey": "key",
     "Grant": "badge",

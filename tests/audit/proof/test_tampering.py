@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 from django.db import connection, models
+from django.db.models.functions import Concat
 
 from audit.models import ENTRY_COLUMNS, Checkpoint, Event, SigningKey, Tile, Tree
 from audit.proof import sealer, witness
@@ -245,7 +246,7 @@ def test_a_signing_key_that_the_keyring_did_not_seal() -> None:
     [
         lambda: Checkpoint.objects.all().delete(),
         lambda: Checkpoint.objects.filter(size=30).update(note="not a note"),
-        lambda: Checkpoint.objects.filter(size=30).update(note=models.F("note") + "x"),
+        lambda: Checkpoint.objects.filter(size=30).update(note=Concat("note", models.Value("x"))),
         lambda: Checkpoint.objects.filter(size=30).update(note=Checkpoint.objects.get(size=20).note),
     ],
 )

@@ -1,0 +1,85 @@
+"""Retention and legal holds in the console."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db import transaction
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from unfold.decorators import display
+
+from audit.retention.models import LegalHold, RetentionPolicy
+from audit.retention.services import place_hold, release_hold, set_retention
+from rbac.console import ServiceAdmin
+from rbac.guards import actor_of
+from rbac.permissions import Permission
+from temps.lib.actor import Actor
+
+
+@admin.register(RetentionPolicy)
+class RetentionPolicyAdmin(ServiceAdmin):
+    """One page: how long entries are kept."""
+
+    permission_to_view = Permission.SETTINGS_READ
+    permission_to_change = Permission.SETTINGS_WRITE
+    fields = ("days",)
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        """There is one row, so the list is the row."""
+        policy, _made = RetentionPolicy.objects.get_or_create(pk=1)
+        return redirect(reverse("admin:audit_retentionpolicy_change", args=[policy.pk]))
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **options: Any) -> Any:
+        form = super().get_form(request, obj, change=change, **options)
+        if "days" in form.base_fields:
+            form.base_fields["days"].help_text = (
+                "Entries older than this are removed every hour, unless a legal hold keeps them. Empty: kept forever. "
+                "Their hashes stay, so that what is left can still be verified."
+            )
+        return form
+
+    def change(self, obj: Any, form: Any, actor: Actor) -> None:
+        set_retention(form.cleaned_data["days"], actor=actor)
+
+
+@admin.register(LegalHold)
+class LegalHoldAdmin(ServiceAdmin):
+    permission_to_view = Permission.SETTINGS_READ
+    permission_to_add = Permission.SETTINGS_WRITE
+    empty_hint = "A hold keeps entries of a project or a person, whatever the retention policy says."
+    list_display = ("covers", "reason", "created_by", "created_at", "state")
+    fields = ("project", "user_email", "reason")
+    ordering = ("-id",)
+    sortable_by = ()
+    actions = ("release",)
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return self.fields if obj is None else (*self.fields, "created_by", "created_at", "released_by", "released_at")
+
+    @admin.display(description="covers")
+    def covers(self, hold: LegalHold) -> str:
+        return str(hold)
+
+    @display(  # type: ignore[untyped-decorator]
+        description="state", label={"holds": "success", "released": "info"}
+    )
+    def state(self, hold: LegalHold) -> str:
+        return "holds" if hold.released_at is None else "released"
+
+    def create(self, form: Any, actor: Actor) -> LegalHold:
+        given = form.cleaned_data
+        return place_hold(given["reason"], project=given["project"], user_email=given["user_email"], actor=actor)
+
+    def has_release_permission(self, request: HttpRequest) -> bool:
+        return self._holds(request, Permission.SETTINGS_WRITE, None, everywhere=True)
+
+    @admin.action(description="Release the selected holds", permissions=["release"])
+    def release(self, request: HttpRequest, chosen: QuerySet[LegalHold]) -> None:
+        with transaction.atomic():
+            for hold in chosen:
+                release_hold(hold.public_id, actor=actor_of(request))
+        messages.success(request, "Released. The policy reaches these entries again.")

@@ -1,0 +1,190 @@
+"""The policy, legal holds, and the removal of what has had its time.
+
+An entry is removed from the table and stays a leaf of the tree: its hash is kept, and a signed statement says which
+positions were removed. So verification still covers every entry that is left, and tells what was retired from what was
+taken away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+
+from django.db import connection, transaction
+from django.db.models import Max, Q, QuerySet
+from django.db.models.functions import TruncDate
+
+from audit.actions import Action
+from audit.models import Event
+from audit.proof.keys import signer_for, tree_for_update
+from audit.proof.models import Checkpoint, Retirement
+from audit.proof.notes import RetirementText
+from audit.retention.models import LegalHold, RetentionPolicy
+from audit.services import record
+from rbac.permissions import Permission
+from rbac.services import require
+from temps.lib import clock
+from temps.lib.actor import Actor
+from temps.lib.errors import Conflict, Invalid, NotFound
+
+SHORTEST = 30
+"""Days. Whoever takes over an administrator's account must not be able to have its traces removed the same week."""
+LONGEST = 36_500
+BATCH = 5000
+"""Entries that one transaction removes."""
+CHECKPOINTS_KEPT = timedelta(days=30)
+"""How long every checkpoint is kept; of older ones, the last of each day is."""
+
+
+def retention_days(*, actor: Actor) -> int | None:
+    """After how many days entries are removed; None is never."""
+    require(actor, Permission.SETTINGS_READ)
+    return _days()
+
+
+def _days() -> int | None:
+    return RetentionPolicy.objects.filter(pk=1).values_list("days", flat=True).first()
+
+
+@transaction.atomic
+def set_retention(days: int | None, *, actor: Actor) -> int:
+    """Keep entries for ``days`` (None: forever). How many the next run would remove now.
+
+    Raises :class:`Invalid` for less than :data:`SHORTEST` days.
+    """
+    require(actor, Permission.SETTINGS_WRITE)
+    if days is not None and not SHORTEST <= days <= LONGEST:
+        raise Invalid(f"entries are kept for {SHORTEST} days at least, and {LONGEST} at most", field="days")
+    before = _days()
+    RetentionPolicy.objects.update_or_create(pk=1, defaults={"days": days, "updated_at": clock.now()})
+    record(
+        actor,
+        Action.RETENTION_UPDATE,
+        ("audit log", "retention"),
+        f"set entries to be kept {_in_words(days)} (before: {_in_words(before)})",
+        metadata={"days": days, "before": before},
+    )
+    return _due(days).count() if days is not None else 0
+
+
+def _in_words(days: int | None) -> str:
+    return "forever" if days is None else f"{days} days"
+
+
+def holds(*, actor: Actor) -> QuerySet[LegalHold]:
+    """Every legal hold, released ones too."""
+    require(actor, Permission.SETTINGS_READ)
+    return LegalHold.objects.all()
+
+
+@transaction.atomic
+def place_hold(reason: str, *, project: str = "", user_email: str = "", actor: Actor) -> LegalHold:
+    """Keep the entries of ``project`` (a slug), of ``user_email``, or of both where both are given; else all.
+
+    What was removed before stays removed.
+    """
+    require(actor, Permission.SETTINGS_WRITE)
+    reason = reason.strip()
+    if not 0 < len(reason) <= 200:
+        raise Invalid("say why, in at most 200 characters", field="reason")
+    if len(project) > 63 or len(user_email) > 254:
+        raise Invalid("this is too long to be a slug or an email address", field="project")
+    tree_for_update()  # a removal under way ends first, and the next one sees the hold
+    hold = LegalHold.objects.create(
+        project=project.strip(), user_email=user_email.strip().lower(), reason=reason, created_by=actor.label
+    )
+    record(actor, Action.LEGAL_HOLD_CREATE, hold, f"placed a {hold}: {reason}", project=hold.project)
+    return hold
+
+
+@transaction.atomic
+def release_hold(public_id: str, *, actor: Actor) -> LegalHold:
+    """Let the policy reach these entries again. The hold stays on record as released."""
+    require(actor, Permission.SETTINGS_WRITE)
+    hold = LegalHold.objects.select_for_update().filter(public_id=public_id).first()
+    if hold is None:
+        raise NotFound("there is no such hold")
+    if hold.released_at is not None:
+        raise Conflict("this hold has been released already")
+    hold.released_at, hold.released_by = clock.now(), actor.label
+    hold.save(update_fields=["released_at", "released_by"])
+    record(actor, Action.LEGAL_HOLD_RELEASE, hold, f"released the {hold}", project=hold.project)
+    return hold
+
+
+def retire_due(*, actor: Actor) -> int:
+    """Remove every sealed entry that has had its time and is not held; how many that were."""
+    require(actor, Permission.SETTINGS_WRITE)
+    removed = 0
+    while count := _retire_batch(actor):
+        removed += count
+    _thin_checkpoints()
+    return removed
+
+
+@transaction.atomic
+def _retire_batch(actor: Actor) -> int:
+    tree = tree_for_update()
+    days = _days()
+    if days is None:
+        return 0
+    positions = list(_due(days).order_by("position").values_list("position", flat=True)[:BATCH])
+    if not positions:
+        return 0
+    signer, now = signer_for(tree), clock.now()
+    ranges = list(_ranges(position for position in positions if position is not None))
+    Retirement.objects.bulk_create(
+        Retirement(first=first, last=last, note=signer.sign(str(RetirementText(tree.origin, first, last, now))))
+        for first, last in ranges
+    )
+    with connection.cursor() as cursor:
+        cursor.executemany("DELETE FROM audit_event WHERE position BETWEEN %s AND %s", ranges)
+    record(
+        actor,
+        Action.AUDIT_RETIRE,
+        ("audit log", tree.origin),
+        f"removed {len(positions)} entries older than {days} days",
+        metadata={"count": len(positions), "first": positions[0], "last": positions[-1], "days": days},
+    )
+    return len(positions)
+
+
+def _due(days: int) -> QuerySet[Event]:
+    """Sealed entries older than ``days`` that no hold protects."""
+    held = Q()
+    for hold in LegalHold.objects.filter(released_at=None):
+        covered = Q()
+        if hold.project:
+            covered &= Q(project=hold.project)
+        if hold.user_email:
+            covered &= Q(user_email=hold.user_email)
+        if not covered:
+            return Event.objects.none()
+        held |= covered
+    return Event.objects.filter(position__isnull=False, timestamp__lt=_before(days)).exclude(held)
+
+
+def _before(days: int) -> datetime:
+    return clock.now() - timedelta(days=days)
+
+
+def _ranges(positions: Iterable[int]) -> Iterator[tuple[int, int]]:
+    """Neighbouring positions as first and last."""
+    first = last = -2
+    for position in positions:
+        if position != last + 1:
+            if first >= 0:
+                yield first, last
+            first = position
+        last = position
+    if first >= 0:
+        yield first, last
+
+
+@transaction.atomic
+def _thin_checkpoints() -> None:
+    """One checkpoint a day proves as much about old entries as one a second; the newest always stays."""
+    tree_for_update()
+    old = Checkpoint.objects.filter(created_at__lt=clock.now() - CHECKPOINTS_KEPT).order_by()
+    last_of_day = old.annotate(day=TruncDate("created_at")).values("day").annotate(newest=Max("id")).values("newest")
+    old.exclude(pk__in=list(last_of_day.values_list("newest", flat=True))).delete()
