@@ -8,7 +8,7 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 
 from audit.models import Event
-from audit.services import record_denial
+from audit.folding import record_denial
 from projects.services import create_project
 from temps.lib.errors import Denied
 from tests.world import World, acting

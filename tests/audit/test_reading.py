@@ -6,7 +6,7 @@ import pytest
 
 from audit.actions import Action
 from audit.models import Event
-from audit.reading import event_by_id, narrowed, parse_since, visible_events
+from audit.reading import event_by_id, narrowed, parse_time, visible_events
 from projects.services import create_project, delete_project
 from rbac.services import assign_role
 from temps.lib import clock
@@ -81,13 +81,13 @@ def test_a_misspelt_operation_is_answered_with_what_is_close() -> None:
 @pytest.mark.parametrize("wrong", ["yesterday", "2h2h", "-2h", "9999999d", "999999w", "2024-02-30", "", " "])
 def test_a_time_that_is_none_is_refused(wrong: str) -> None:
     with pytest.raises(Invalid):
-        parse_since(wrong)
+        parse_time(wrong, field="since")
 
 
 def test_times_are_ago_or_iso_in_utc() -> None:
-    assert timedelta(hours=1, minutes=59) < clock.now() - parse_since("2h") < timedelta(hours=2, minutes=1)
-    assert parse_since("2024-01-31").isoformat() == "2024-01-31T00:00:00+00:00"
-    assert parse_since("2024-01-31T12:00:00+02:00").isoformat() == "2024-01-31T10:00:00+00:00"
+    assert timedelta(hours=1, minutes=59) < clock.now() - parse_time("2h", field="since") < timedelta(hours=2, minutes=1)
+    assert parse_time("2024-01-31", field="since").isoformat() == "2024-01-31T00:00:00+00:00"
+    assert parse_time("2024-01-31T12:00:00+02:00", field="since").isoformat() == "2024-01-31T10:00:00+00:00"
 
 
 @pytest.mark.parametrize("text", ["x" * 201, "a\0b"])

@@ -1,0 +1,228 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from django.db import connection, transaction
+from django.test import Client
+
+from audit import folding
+from audit.actions import Action, Result
+from audit.folding import WINDOW, close_folds, record_denial, record_folded
+from audit.models import Event, Fold
+from audit.proof.sealer import seal_everything
+from audit.services import append
+from audit.tasks import close_folds as task
+from temps.celery_config import beat_schedule
+from temps.lib import clock
+from temps.lib.actor import Actor, Credential, CredentialKind
+from temps.lib.errors import Denied, Unavailable
+
+pytestmark = [pytest.mark.django_db, pytest.mark.promise("L-01")]
+STRANGER = Actor.anonymous(address="192.0.2.66", user_agent="curl/8", request_id="r1")
+LATER = WINDOW + timedelta(seconds=1)
+
+
+@pytest.fixture
+def travel() -> Iterator[Any]:
+    with time_machine.travel(clock.now(), tick=False) as traveller:
+        yield traveller
+
+
+def refuse(times: int = 1, actor: Actor = STRANGER, project: str = "", message: str = "no") -> None:
+    for _ in range(times):
+        record_denial(Denied(message, actor=actor, permission="secrets:reveal", project=project))
+
+
+def told() -> list[int]:
+    """How often each recorded denial came again, as the events say; 0 for the one that was recorded at once."""
+    return [event.metadata.get("count", 0) for event in Event.objects.filter(result="denied").order_by("id")]
+
+
+def test_the_first_is_recorded_at_once_and_the_rest_is_counted(travel: Any) -> None:
+    refuse(42)
+    assert told() == [0]
+    travel.shift(LATER)
+    assert close_folds() == 1
+    assert told() == [0, 41]
+    assert not Fold.objects.exists()
+
+
+def test_a_flood_leaves_two_events(travel: Any) -> None:
+    refuse(10_000)
+    travel.shift(LATER)
+    task()
+    assert told() == [0, 9_999]
+
+
+def test_the_telling_event_is_like_the_first_and_says_when(travel: Any) -> None:
+    began = clock.now()
+    refuse()
+    travel.shift(timedelta(seconds=30))
+    refuse(2, replace(STRANGER, user_agent="other", request_id="r2"))
+    travel.shift(LATER)
+    close_folds()
+    last, first = Event.objects.order_by("-id")[:2]
+    for name in ("operation", "result", "user_id", "ip_address", "resource_type", "resource_id", "project"):
+        assert getattr(last, name) == getattr(first, name)
+    until = clock.iso(began + timedelta(seconds=30))
+    assert last.metadata == first.metadata | {
+        **{"count": 2, "since": clock.iso(began), "until": until, "first": first.public_id}
+    }
+    assert (last.description, last.request_id, last.user_agent) == ("no … 2 more times", "", "")
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"actor": replace(STRANGER, address="192.0.2.67")},
+        {"actor": replace(STRANGER, label="someone@example.com")},
+        {"actor": replace(STRANGER, credential=Credential(CredentialKind.API_KEY, id="key_1"))},
+        {"project": "shop"},
+        {"message": "no, not that"},
+    ],
+)
+def test_what_differs_is_not_folded(travel: Any, other: dict[str, Any]) -> None:
+    refuse()
+    refuse(**other)
+    assert told() == [0, 0]
+
+
+def test_the_next_one_after_the_window_tells_and_begins_anew(travel: Any) -> None:
+    refuse(3)
+    travel.shift(LATER)
+    refuse(2)
+    assert told() == [0, 2, 0]
+    travel.shift(LATER)
+    close_folds()
+    assert told() == [0, 2, 0, 1]
+
+
+def test_nothing_is_told_within_the_window_or_of_what_never_came_again(travel: Any) -> None:
+    refuse(5)
+    assert close_folds() == 0
+    assert Fold.objects.get().count == 4
+    refuse(1, replace(STRANGER, address="192.0.2.67"))
+    travel.shift(LATER)
+    assert close_folds() == 1
+    assert not Fold.objects.exists()
+
+
+def test_many_counters_are_closed_in_batches(travel: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(folding, "BATCH", 2)
+    for number in range(5):
+        refuse(2, replace(STRANGER, address=f"192.0.2.{number}"))
+    travel.shift(LATER)
+    assert close_folds() == 5
+    assert not Fold.objects.exists()
+
+
+def test_a_crash_while_telling_loses_no_count_and_tells_none_twice(travel: Any, monkeypatch: Any) -> None:
+    def written_and_dead(event: Event) -> None:
+        append(event)
+        assert told() == [0, 3]
+        raise SystemExit
+
+    refuse(4)
+    travel.shift(LATER)
+    with monkeypatch.context() as patch, pytest.raises(SystemExit):
+        patch.setattr(folding, "append", written_and_dead)
+        close_folds()
+    assert told() == [0]
+    assert (close_folds(), close_folds(), told()) == (1, 0, [0, 3])
+
+
+def test_a_refusal_that_cannot_be_recorded_is_not_counted_either(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_given: Any, **_options: Any) -> None:
+        raise Unavailable("the disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(folding, "record", fail)
+        refuse()
+    assert not Fold.objects.exists()
+    refuse()
+    assert told() == [0]
+
+
+def test_a_count_outlives_the_first_event(travel: Any) -> None:
+    refuse(3)
+    Fold.objects.update(event="evt_gone")
+    travel.shift(LATER)
+    close_folds()
+    last = Event.objects.latest("id")
+    assert (last.resource_id, last.metadata["count"], last.user_id) == ("evt_gone", 2, "audit.close_folds")
+
+
+def test_a_success_is_never_folded() -> None:
+    with pytest.raises(ValueError, match="each time"):
+        record_folded(STRANGER, Action.USER_SIGN_IN, ("user", "u"), "in", result=Result.SUCCESS)
+
+
+def test_what_the_telling_event_says_is_sealed(travel: Any, data_dir: Any) -> None:
+    refuse(2)
+    travel.shift(LATER)
+    close_folds()
+    seal_everything()
+    assert not Event.objects.filter(position=None).exists()
+
+
+def test_a_long_description_leaves_room_for_the_count(travel: Any) -> None:
+    refuse(2, message="x" * 900)
+    travel.shift(LATER)
+    close_folds()
+    assert Event.objects.latest("id").description.endswith("x … 1 more time")
+
+
+@pytest.mark.promise("L-01")
+def test_failed_sign_ins_are_folded(travel: Any, client: Client) -> None:
+    for _ in range(3):
+        client.post("/accounts/login/", {"login": "nobody@example.com", "password": "wrong"})
+    travel.shift(LATER)
+    close_folds()
+    events = Event.objects.filter(operation=Action.USER_SIGN_IN, result="failure").order_by("id")
+    assert [event.metadata.get("count") for event in events] == [None, 2]
+
+
+def test_the_periodic_task_is_on_the_schedule() -> None:
+    assert beat_schedule["audit.close_folds"]["task"] == task.name
+
+
+@pytest.mark.postgresql
+@pytest.mark.django_db(transaction=True)
+def test_at_once_from_many_threads_no_count_is_lost() -> None:
+    def hammer() -> None:
+        refuse(25)
+        connection.close()
+
+    threads = [threading.Thread(target=hammer) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (told(), Fold.objects.get().count) == ([0], 99)
+
+
+@pytest.mark.postgresql
+@pytest.mark.django_db(transaction=True)
+def test_two_who_close_at_once_tell_it_once(travel: Any) -> None:
+    refuse(3)
+    travel.shift(LATER)
+    threads = [threading.Thread(target=lambda: (close_folds(), connection.close())) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert told() == [0, 2]
+
+
+def test_a_count_goes_with_the_transaction_that_made_it() -> None:
+    refuse()
+    with pytest.raises(RuntimeError, match="undone"), transaction.atomic():
+        refuse(5)
+        raise RuntimeError("undone")
+    assert Fold.objects.get().count == 0
