@@ -10,7 +10,10 @@ from __future__ import annotations
 import re
 from typing import Any
 
-MASK = "[masked]"
+from temps.lib.secret_looks import MASK, without_secrets
+
+__all__ = ["EXACT", "MASK", "SECRET_NAMES", "SECRET_PAIRS", "STRING_LIMIT", "masked", "masked_text", "printable"]
+
 STRING_LIMIT = 1000
 """Characters of one string in metadata; the rest is cut, for the same reason that request bodies stay out."""
 EXACT = 2**53 - 1
@@ -22,13 +25,6 @@ SECRET_NAMES = frozenset(
 SECRET_PAIRS = frozenset({("private", "key"), ("api", "key"), ("secret", "key"), ("key", "material"), ("data", "key")})
 
 _WORD = re.compile(r"[A-Z]?[a-z0-9]+|[A-Z]+(?![a-z])")
-_SECRET_LOOKS = re.compile(
-    r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*"  # PEM (RFC 7468): all that follows, cut or not
-    r"|\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*"  # a signed token (RFC 7519)
-    r"|(?i:\b(?:bearer|basic) [\w.~+/=-]{12,})"  # an Authorization header (RFC 6750, RFC 7617)
-    r"|(?<=://)[^\s/@:]*:[^\s/@]+(?=@)",  # user:password in a URL (RFC 3986 section 3.2.1)
-    re.DOTALL,
-)
 
 
 def printable(text: str) -> str:
@@ -36,12 +32,14 @@ def printable(text: str) -> str:
 
     NUL and lone surrogates, which PostgreSQL cannot store, are among them: nobody makes a record fail by sending one.
     """
+    if text.isprintable():
+        return text
     return "".join(character if character.isprintable() else " " for character in text)
 
 
 def masked_text(text: str) -> str:
     """``text`` on one line, without what looks like a secret."""
-    return printable(_SECRET_LOOKS.sub(MASK, text))
+    return printable(without_secrets(text))
 
 
 def masked(value: Any) -> Any:
