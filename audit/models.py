@@ -39,8 +39,13 @@ ENTRY_COLUMNS = (
 """What :func:`entry_of` takes, in its order: every column but the row's own key and its position."""
 
 
-def entry_of(
-    timestamp: datetime,
+def entry_of(timestamp: datetime, *columns: Any) -> dict[str, Any]:
+    """The documented format (``docs/audit.md``): what is sealed, and what API, command line and exports show."""
+    return entry_in_text(clock.iso_exact(timestamp), *columns)
+
+
+def entry_in_text(
+    timestamp: str,
     actor_kind: str,
     user_id: str,
     user_email: str,
@@ -56,9 +61,9 @@ def entry_of(
     request_id: str,
     project: str,
 ) -> dict[str, Any]:
-    """The documented format (``docs/audit.md``): what is sealed, and what API, command line and exports show."""
+    """:func:`entry_of` with the time as :func:`~temps.lib.clock.iso_exact` writes it."""
     return {
-        "timestamp": clock.iso_exact(timestamp),
+        "timestamp": timestamp,
         "userId": user_id,
         "userEmail": user_email,
         "ipAddress": ip_address,
@@ -120,6 +125,7 @@ class Event(models.Model):
             models.Index(fields=("operation", "-id"), name="event_by_operation"),
             models.Index(fields=("project", "-id"), name="event_by_project"),
             models.Index(fields=("result", "-id"), name="event_by_result"),
+            models.Index(fields=("resource_type", "resource_id", "-id"), name="event_by_resource"),
             models.Index(fields=("timestamp",), name="event_by_time"),
             models.Index(fields=("id",), name="event_unsealed", condition=models.Q(position=None)),
         )

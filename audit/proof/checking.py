@@ -11,14 +11,14 @@ from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
-from audit.models import ENTRY_COLUMNS, Event, entry_of
+from audit.models import ENTRY_COLUMNS, Event
 from audit.proof import witness
-from audit.proof.canonical import canonical
+from audit.proof.canonical import canonical_entry
 from audit.proof.merkle import Frontier, leaf_hash
 from audit.proof.models import Checkpoint, Retirement, Tile, Tree
 from audit.proof.notes import CheckpointText, RetirementText
+from audit.proof.rows import Row, entry, read
 from audit.proof.sealer import authentic_entry
 from audit.proof.tiles import TILE, split
 from temps.lib import clock
@@ -29,8 +29,6 @@ CHUNK = 16 * TILE
 
 Progress = Callable[[int, int], None]
 """Called with the entries read and the entries in all."""
-Row = tuple[Any, ...]
-"""A position, then the columns of an entry."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +63,6 @@ class Verdict:
     @property
     def whole(self) -> bool:
         return not self.problems
-
-
-ADDED = frozenset({"eventId", "requestId", "project", "actorKind"})
-"""What :func:`audit.models.entry_of` adds to the metadata: stored under the same name, something else could hide."""
 
 
 class Wrong(Exception):
@@ -169,11 +163,8 @@ class _Walk:
 
     def _leaves(self, start: int, end: int) -> tuple[list[bytes], Wrong | None]:
         """The hashes from ``start`` to ``end``, or up to the first entry that is wrong."""
-        rows = list(
-            Event.objects.filter(position__gte=start, position__lt=end)
-            .order_by("position", "id")
-            .values_list("position", *ENTRY_COLUMNS)
-        )
+        here = Event.objects.filter(position__gte=start, position__lt=end).order_by("position", "id")
+        rows = read(here, "position")
         tiles = Tile.objects.filter(level=0, index__gte=start // TILE, index__lt=-(-end // TILE)).order_by("index")
         stored = split(b"".join(bytes(hashes) for hashes in tiles.values_list("hashes", flat=True)))[: end - start]
         if len(rows) == end - start and rows[0][0] == start and rows[-1][0] == end - 1:
@@ -231,24 +222,22 @@ class _Walk:
 
 
 PUBLIC_ID = 1 + ENTRY_COLUMNS.index("public_id")
-METADATA = 1 + ENTRY_COLUMNS.index("metadata")
 
 
 def _hash(row: Row) -> bytes | None:
     """The leaf of an entry as it stands now; None if nothing that Temps wrote can look like this."""
     try:
-        if not ADDED.isdisjoint(row[METADATA]):
-            return None
-        return leaf_hash(canonical(entry_of(*row[1:])))
+        return leaf_hash(canonical_entry(entry(row[1:])))
     except (TypeError, ValueError, AttributeError):
         return None
 
 
 def _look_at_unsealed(tree: Tree, verdict: Verdict) -> None:
     """Events that wait, and those that wait for ever because Temps did not write them."""
-    columns = ("id", "public_id", "code", *ENTRY_COLUMNS)
-    for key, public_id, code, *entry in Event.objects.filter(position=None).order_by("id").values_list(*columns):
-        if authentic_entry(key, code, entry, tree) is None:
-            verdict.problems.append(Problem(f"the event {public_id} was not written by Temps, or changed since"))
+    unsealed = Event.objects.filter(position=None).order_by("id")
+    for key, code, *columns in read(unsealed, "id", "code"):
+        if authentic_entry(key, code, columns, tree) is None:
+            what = f"the event {columns[PUBLIC_ID - 1]} was not written by Temps, or changed since"
+            verdict.problems.append(Problem(what))
         else:
             verdict.unsealed += 1

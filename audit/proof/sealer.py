@@ -22,9 +22,9 @@ from typing import Any
 import structlog
 from django.db import connection, transaction
 
-from audit.models import ENTRY_COLUMNS, Event, entry_of
-from audit.proof import witness
-from audit.proof.canonical import PURPOSE, canonical
+from audit.models import Event
+from audit.proof import rows, witness
+from audit.proof.canonical import PURPOSE, canonical_entry
 from audit.proof.keys import signer_for, tree_for_update, verifiers
 from audit.proof.merkle import leaf_hash
 from audit.proof.models import Checkpoint, Tree
@@ -111,11 +111,11 @@ class _Found:
 def _authentic(tree: Tree, limit: int) -> _Found:
     """Up to ``limit`` unsealed events that Temps wrote. Others are counted and left: they never get a position."""
     found, last = _Found(), 0
-    columns = ("id", "code", *ENTRY_COLUMNS)
     while len(found.keys) < limit:
-        rows = Event.objects.filter(position=None, id__gt=last).order_by("id").values_list(*columns)
-        for key, code, *entry in (read := list(rows[: limit - len(found.keys)])):
-            data = authentic_entry(key, code, entry, tree)
+        unsealed = Event.objects.filter(position=None, id__gt=last).order_by("id")
+        read = rows.read(unsealed[: limit - len(found.keys)], "id", "code")
+        for key, code, *columns in read:
+            data = authentic_entry(key, code, columns, tree)
             if data is None:
                 found.foreign += 1
             else:
@@ -128,9 +128,10 @@ def _authentic(tree: Tree, limit: int) -> _Found:
 
 
 def authentic_entry(key: int, code: bytes | None, columns: Sequence[Any], tree: Tree) -> bytes | None:
-    """The canonical form of an event that waits to be sealed, if Temps wrote it as it stands. None when not."""
+    """The canonical form of an event that waits to be sealed (``columns`` by :func:`rows.read`), if Temps wrote it as
+    it stands. None when not."""
     try:
-        data = canonical(entry_of(*columns))
+        data = canonical_entry(rows.entry(columns))
     except (TypeError, ValueError, AttributeError):
         return None
     if code is None:
