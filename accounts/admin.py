@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
@@ -189,7 +189,7 @@ class ApiKeyAdmin(ServiceAdmin):
 
     def render_change_form(self, request: HttpRequest, context: dict[str, Any], **options: Any) -> HttpResponse:
         context |= {"show_save_and_add_another": False, "show_save_and_continue": False}
-        return cast(HttpResponse, super().render_change_form(request, context, **options))
+        return super().render_change_form(request, context, **options)
 
     def create(self, form: Any, actor: Actor) -> ApiKey:
         given = form.cleaned_data

@@ -8,3 +8,9 @@ class AccountsConfig(AppConfig):
 
     def ready(self) -> None:
         from accounts import schema  # noqa: F401  registers how the API's documentation describes sign-in
+        from accounts.models import ApiKey, SignInPolicy, User
+        from audit.diffs import track
+
+        track(User, exclude=["last_login"])
+        track(ApiKey, exclude=["last_used_at", "last_used_ip"])
+        track(SignInPolicy)

@@ -13,7 +13,7 @@ from typer import Option
 from typer._click.exceptions import NoArgsIsHelpError, UsageError  # what typer raises has no public name
 
 from accounts.services import actor_for, user_by_email
-from audit.services import record_denial
+from audit.folding import record_denial
 from temps.lib.actor import Actor, Credential, CredentialKind, new_request_id
 from temps.lib.errors import Denied, TempsError
 

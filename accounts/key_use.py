@@ -1,7 +1,7 @@
 """What is kept of the use of API keys: when and from where last, and events for what is worth reading.
 
 A busy key would otherwise write a row with every request. The last use is written at most once a minute; the audit log
-hears of a first use, of one from a new address, and of use that goes on, once an hour.
+hears of a first use, of one from another address, and of use that goes on, once an hour each.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from django.db import transaction
 
 from accounts.models import ApiKey
 from audit.actions import Action, Result
+from audit.folding import record_folded
 from audit.services import record
 from temps.lib import clock
 from temps.lib.actor import Actor
@@ -22,29 +23,33 @@ TELL_EVERY = timedelta(hours=1)
 
 
 def note_use(key: ApiKey, *, actor: Actor) -> None:
-    """Keep the time and address of this use, unless the last minute's is kept already."""
+    """Keep the time and address of this use, unless the last minute's is kept already, and tell of it."""
     now, address = clock.now(), actor.address or ""
-    if key.last_used_at is not None and now - key.last_used_at < WRITE_EVERY:
+    # Another address is told of however busy the key is: it may be a thief's.
+    elsewhere = address != key.last_used_ip and _tells(f"{key.pk}:{address}")
+    kept = key.last_used_at is not None and now - key.last_used_at < WRITE_EVERY
+    if kept and not elsewhere:
         return
     with transaction.atomic():
         # Of the requests that arrive together one writes.
-        mine = ApiKey.objects.filter(pk=key.pk, last_used_at=key.last_used_at)
-        if not mine.update(last_used_at=now, last_used_ip=address):
-            return
-        if address != key.last_used_ip or cache.add(f"api-key-told:{key.pk}", 1, TELL_EVERY.total_seconds()):
+        row = ApiKey.objects.filter(pk=key.pk, last_used_at=key.last_used_at)
+        mine = not kept and row.update(last_used_at=now, last_used_ip=address)
+        if elsewhere or (mine and _tells(str(key.pk))):
             record(actor, Action.API_KEY_USE, key, f"the API key '{key.name}' was used")
 
 
+def _tells(what: str) -> bool:
+    """Whether this was not told in the last hour."""
+    return bool(cache.add(f"api-key-told:{what}", 1, TELL_EVERY.total_seconds()))
+
+
 def note_refusal(key: ApiKey, reason: str, *, actor: Actor) -> None:
-    """Tell the audit log, once a minute at most, that a key with the right secret was refused."""
-    if not cache.add(f"api-key-refused:{key.pk}", 1, WRITE_EVERY.total_seconds()):
-        return
-    with transaction.atomic():
-        record(
-            actor,
-            Action.API_KEY_USE,
-            key,
-            f"the API key '{key.name}' was refused: {reason}",
-            metadata={"reason": reason},
-            result=Result.FAILURE,
-        )
+    """Tell the audit log that a key with the right secret was refused."""
+    record_folded(
+        actor,
+        Action.API_KEY_USE,
+        ("apikey", key.public_id),
+        f"the API key '{key.name}' was refused: {reason}",
+        metadata={"reason": reason},
+        result=Result.FAILURE,
+    )

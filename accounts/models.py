@@ -91,6 +91,7 @@ class SignInPolicy(models.Model):
     """What signing in demands. There is one row at most; without it the defaults hold."""
 
     ONLY = 1
+    audit_identity = "policy", "sign-in"
     id = models.PositiveSmallIntegerField(primary_key=True, default=ONLY, editable=False)
     require_mfa = models.CharField(
         "second factor required of", max_length=8, choices=MfaRequirement.choices, default=MfaRequirement.ADMINS

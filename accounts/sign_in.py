@@ -10,6 +10,7 @@ from django.db import transaction
 from accounts.models import User, UserKind
 from accounts.services import clean_email
 from audit.actions import Action, Result
+from audit.folding import record_folded
 from audit.services import record
 from temps.lib.actor import Actor
 from temps.lib.errors import Invalid
@@ -55,10 +56,9 @@ def record_sign_out(user: User, *, actor: Actor) -> None:
     record(actor, Action.USER_SIGN_OUT, ("user", user.public_id), f"{user.email} signed out")
 
 
-@transaction.atomic
 def _record_failure(user: User | None, email: str, actor: Actor) -> None:
     """Under the address that was tried, so that its owner's history shows it, and by nobody: nothing was proven."""
-    record(
+    record_folded(
         replace(actor, label=email),
         Action.USER_SIGN_IN,
         ("user", user.public_id if user else "unknown"),

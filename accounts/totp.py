@@ -20,6 +20,7 @@ from django_otp.oath import hotp
 from accounts.models import TotpDevice, User
 from accounts.policy import factor_of
 from audit.actions import Action, Result
+from audit.folding import record_folded
 from audit.services import record
 from rbac.permissions import Permission
 from rbac.services import require
@@ -94,7 +95,7 @@ def verify_code(user: User, code: str, *, actor: Actor) -> Verdict:
             return Verdict.WRONG
         verdict = _try(device, code)
         if verdict is not Verdict.ACCEPTED:
-            record(
+            record_folded(
                 actor,
                 Action.USER_SIGN_IN,
                 ("user", user.public_id),

@@ -1,23 +1,26 @@
-"""The audit log in the console: events to read, exports to ask for."""
+"""The audit log in the console: events as a list, as a timeline and as charts, and each on a page of its own."""
 
 from __future__ import annotations
 
-import json
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
-from django.http import HttpRequest
-from django.urls import reverse
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
 from django.utils.functional import cached_property
 from django.utils.html import format_html
 from django.utils.http import urlencode
 from unfold.decorators import display
 
-import audit.exporting.admin
-import audit.retention.admin  # noqa: F401  (Django finds this module alone)
-from audit.actions import Action, Result
+import audit.exporting.admin  # noqa: F401  (Django finds this module alone)
+from audit.console import views
+from audit.console.event_page import context_of
+from audit.console.filters import SIDEBAR
 from audit.diffs.console import history_urls
 from audit.models import Event
 from audit.reading import TEXT_LIMIT, narrowed, visible_events, who
@@ -38,59 +41,35 @@ class BoundedPaginator(Paginator):  # type: ignore[type-arg]
         return rows.order_by()[:COUNT_LIMIT].count()
 
 
-class Narrowing(admin.SimpleListFilter):
-    """A filter of the sidebar that asks :func:`audit.reading.narrowed`, as the API and the command line do."""
-
-    choices_given: tuple[tuple[str, str], ...] = ()
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> Any:
-        return self.choices_given
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Event]) -> QuerySet[Event]:
-        value = self.value()
-        known = value in {choice for choice, _label in self.choices_given}
-        return narrowed(queryset, **{str(self.parameter_name): str(value)}) if known else queryset
-
-
-class BySince(Narrowing):
-    title = "time"
-    parameter_name = "since"
-    choices_given = (("1h", "Last hour"), ("1d", "Last day"), ("7d", "Last 7 days"), ("30d", "Last 30 days"))
-
-
-class ByResult(Narrowing):
-    title = "result"
-    parameter_name = "result"
-    choices_given = tuple((result.value, result.value) for result in Result)
-
-
-class ByOperation(Narrowing):
-    title = "operation"
-    parameter_name = "operation"
-    choices_given = tuple((action.value, action.value) for action in sorted(Action))
-
-
 @admin.register(Event)
 class EventAdmin(ServiceAdmin):
     permission_to_view = Permission.AUDIT_READ
     list_display = ("time", "by", "operation", "description", "in_project", "outcome", "address")
-    list_display_links = ("time",)
-    list_filter = (BySince, ByResult, ByOperation)
-    linked_lookups = ("user_id", "project")
+    list_display_links = None
+    list_filter = SIDEBAR
+    list_filter_submit = True
+    list_before_template = "audit/head.html"
+    show_facets = admin.ShowFacets.NEVER
     list_per_page = 50
     show_full_result_count = False
     paginator = BoundedPaginator
     search_fields = ("description",)  # shows the box; get_search_results does the searching
-    search_help_text = "Descriptions and resource ids"
+    search_help_text = "Descriptions, resource ids and user agents"
     ordering = ("-id",)
     sortable_by = ()
-    fields = ("description", "entry")
+    empty_hint = "Whatever changes something in Temps, and whatever was refused, appears in this list."
 
-    def get_urls(self) -> list[Any]:
-        return [*history_urls(self.admin_site), *super().get_urls()]
+    class Media:
+        css = {"all": ("audit/audit.css",)}
+
+    # Reading
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Event]:
         return visible_events(actor_of(request)).order_by("-id")
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Event | None:
+        """By the public id: the number of the row would tell how much happens in projects of others."""
+        return self.get_queryset(request).filter(public_id=object_id).first()
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         # What the queryset gives may be seen: an event names its project by slug, which the guards cannot ask about.
@@ -101,15 +80,48 @@ class EventAdmin(ServiceAdmin):
     ) -> tuple[QuerySet[Event], bool]:
         return narrowed(queryset, text=search_term.replace("\0", "")[:TEXT_LIMIT]), False
 
+    # Pages
+
+    def get_urls(self) -> list[URLPattern]:
+        own = [
+            path("timeline/", self._page(views.timeline, "audit/timeline.html"), name="audit_event_timeline"),
+            path("charts/", self._page(views.charts, "audit/charts.html"), name="audit_event_charts"),
+        ]
+        return [*own, *history_urls(self.admin_site), *super().get_urls()]
+
+    def _page(self, context: Callable[[HttpRequest], dict[str, Any]], template: str) -> Callable[..., HttpResponse]:
+        def view(request: HttpRequest) -> HttpResponse:
+            around = self.admin_site.each_context(request)
+            return TemplateResponse(request, template, {**around, **context(request), "media": self.media})
+
+        return self.admin_site.admin_view(view)  # type: ignore[no-any-return]
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        return super().changelist_view(request, {**(extra_context or {}), "head": views.head(request, "list")})
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        if request.method not in ("GET", "HEAD") or not self.has_view_permission(request):
+            raise PermissionDenied("an event is never changed")
+        event = self.get_object(request, object_id)
+        if event is None:
+            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)  # type: ignore[no-any-return]
+        context = context_of(event, actor=actor_of(request))
+        around = self.admin_site.each_context(request)
+        title = {"title": event.description, "opts": self.opts, "media": self.media}
+        return TemplateResponse(request, "audit/event.html", {**around, **title, **context})
+
+    # Columns. A click on a person, a project or an address shows what is theirs alone.
+
     @admin.display(description="time (UTC)")
     def time(self, event: Event) -> str:
-        return f"{event.timestamp:%Y-%m-%d %H:%M:%S}"
-
-    # A click on a person or a project shows what is theirs alone.
+        link = reverse("admin:audit_event_change", args=[event.public_id])
+        return format_html('<a href="{}">{}</a>', link, f"{event.timestamp:%Y-%m-%d %H:%M:%S}")
 
     @admin.display(description="who")
     def by(self, event: Event) -> str:
-        return _only(user_id=event.user_id, label=who(event))
+        return _only(user=event.user_email or event.user_id, label=who(event))
 
     @admin.display(description="project")
     def in_project(self, event: Event) -> str:
@@ -123,13 +135,9 @@ class EventAdmin(ServiceAdmin):
 
     @admin.display(description="address")
     def address(self, event: Event) -> str:
-        return event.ip_address
-
-    @admin.display(description="entry")
-    def entry(self, event: Event) -> str:
-        return format_html("<pre>{}</pre>", json.dumps(event.as_entry(), indent=2, ensure_ascii=False))
+        return _only(address=event.ip_address, label=event.ip_address) if event.ip_address else ""
 
 
-def _only(*, label: str, **lookup: str) -> str:
-    """A link to the list narrowed to ``lookup``."""
-    return format_html('<a href="{}?{}">{}</a>', reverse("admin:audit_event_changelist"), urlencode(lookup), label)
+def _only(*, label: str, **given: str) -> str:
+    """A link to the list narrowed to ``given``."""
+    return format_html('<a href="{}?{}">{}</a>', reverse("admin:audit_event_changelist"), urlencode(given), label)

@@ -1,4 +1,4 @@
-"""``/api/v1/audit/``: events, and exports of them."""
+"""``/api/v1/audit/events/``: what happened."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rest_framework.views import APIView
 
 from audit.actions import Result
 from audit.models import Event
-from audit.reading import TEXT_LIMIT, event_by_id, narrowed, visible_events
+from audit.reading import FILTERS, TEXT_LIMIT, event_by_id, narrowed, visible_events
 from rbac.guards import actor_of
 from rbac.permissions import Permission
 from temps.lib.errors import Invalid
@@ -44,14 +44,16 @@ class EventOut(serializers.Serializer[Event]):
 class EventFilter(serializers.Serializer[Any]):
     """The query parameters of the list; ``audit.reading`` says which values each takes."""
 
-    user = serializers.CharField(required=False, help_text="Email or id of who did it.")
-    operation = serializers.CharField(required=False, help_text="Such as DEPLOYMENT_CREATE.")
-    project = serializers.CharField(required=False, help_text="The slug.")
-    result = serializers.CharField(required=False, help_text="success, denied or failure.")
-    since = serializers.CharField(required=False, help_text="30m, 2h, 7d, or an ISO 8601 date or time (UTC).")
-    text = serializers.CharField(
-        required=False, max_length=TEXT_LIMIT, help_text="Found in the description or the resource id."
-    )
+    user = serializers.CharField(required=False, help_text=FILTERS["user"])
+    operation = serializers.CharField(required=False, help_text=FILTERS["operation"])
+    project = serializers.CharField(required=False, help_text=FILTERS["project"])
+    result = serializers.CharField(required=False, help_text=FILTERS["result"])
+    address = serializers.CharField(required=False, help_text=FILTERS["address"])
+    since = serializers.CharField(required=False, help_text=FILTERS["since"])
+    until = serializers.CharField(required=False, help_text=FILTERS["until"])
+    text = serializers.CharField(required=False, max_length=TEXT_LIMIT, help_text=FILTERS["text"])
+    resource = serializers.CharField(required=False, help_text=FILTERS["resource"])
+    request = serializers.CharField(required=False, help_text=FILTERS["request"])
 
 
 @extend_schema_view(get=extend_schema(parameters=[EventFilter]))
@@ -64,6 +66,9 @@ class Events(ListAPIView[Event]):
 
     def get_queryset(self) -> Any:
         asked = self.request.query_params.dict()
+        twice = sorted(name for name, values in self.request.query_params.lists() if len(values) > 1)
+        if twice:  # the last would win, and the others look as if they had been heeded
+            raise Invalid("this filter is given more than once", field=twice[0])
         unknown = sorted(asked.keys() - EventFilter().fields.keys() - PAGING)
         if unknown:  # a mistyped filter would otherwise match everything
             raise Invalid(

@@ -9,9 +9,10 @@ from __future__ import annotations
 import threading
 
 import structlog
-from django.db import DatabaseError, close_old_connections
+from django.db import Error, close_old_connections
 
 from audit.proof import sealer
+from audit.sinks import streams
 from temps.lib.errors import TempsError
 
 log = structlog.get_logger(__name__)
@@ -22,10 +23,20 @@ PAUSE_AFTER_FAILURE = 5.0
 
 
 def keep(stop: threading.Event) -> None:
-    """Seal until ``stop`` is set. A failure is logged, noted where console and alerts see it, and tried again."""
-    while not stop.is_set():
-        close_old_connections()
-        stop.wait(PAUSE if _seal() else PAUSE_AFTER_FAILURE)
+    """Seal and stream until ``stop`` is set.
+
+    A failure is logged, noted where console and alerts see it, and tried again. The streams have threads of their own:
+    sealing waits for no peer.
+    """
+    streaming = threading.Thread(target=streams.stream, args=(stop,), name="streams")
+    streaming.start()
+    try:
+        while not stop.is_set() and streaming.is_alive():  # else the process ends, and is started again
+            close_old_connections()
+            stop.wait(PAUSE if _seal() else PAUSE_AFTER_FAILURE)
+    finally:
+        stop.set()
+        streaming.join()
 
 
 def _seal() -> bool:
@@ -33,7 +44,7 @@ def _seal() -> bool:
         sealer.seal_everything()
     except TempsError:
         return False  # the sealer has said and noted why
-    except DatabaseError as error:
+    except Error as error:
         log.error("audit.not_sealed", reason=type(error).__name__)
         return False
     return True

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from audit.actions import Action, Result
+from audit.addresses import address_filter
 from audit.masking import printable
 from audit.models import Event
 from rbac.models import Grant
@@ -20,6 +22,20 @@ from temps.lib.errors import Invalid, NotFound
 
 TEXT_LIMIT = 200
 """Characters of a search text."""
+
+FILTERS = {
+    "user": "Email or id of who did it.",
+    "operation": "Such as DEPLOYMENT_CREATE, several with commas, or a family such as SECRET_*.",
+    "project": "The slug.",
+    "result": "success, denied or failure; several with commas.",
+    "address": "An address, or a network such as 192.0.2.0/24.",
+    "since": "From then on: 30m, 2h, 7d, or an ISO 8601 date or time (UTC).",
+    "until": "Before then, in the same forms; a date includes its day.",
+    "text": "Found in the description, the resource id or the user agent.",
+    "resource": "The kind of the object, its id, or both as kind:id.",
+    "request": "The id of the request.",
+}
+"""The filters by name, with what each one takes."""
 
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
@@ -57,42 +73,115 @@ def narrowed(
     operation: str = "",
     project: str = "",
     result: str = "",
+    address: str = "",
     since: str = "",
+    until: str = "",
     text: str = "",
+    resource: str = "",
+    request: str = "",
 ) -> QuerySet[Event]:
-    """``rows`` that match every filter given; an empty one matches all. Raises :class:`Invalid` naming the filter.
+    """``rows`` that match every filter given; an empty one matches all. :data:`FILTERS` says what each one takes.
 
-    ``user`` is an email or an id, ``since`` a time as :func:`parse_since` reads it, and ``text`` is looked for in
-    descriptions and resource ids, in any case.
+    Raises :class:`Invalid` naming the filter that cannot be understood.
     """
-    for name, value in (("user", user), ("project", project), ("text", text)):
+    given = {
+        "user": user,
+        "operation": operation,
+        "project": project,
+        "result": result,
+        "address": address,
+        "text": text,
+        "resource": resource,
+        "request": request,
+    }
+    for name, value in (*given.items(), ("since", since), ("until", until)):
         if len(value) > TEXT_LIMIT or "\0" in value:
             raise Invalid(f"a filter has at most {TEXT_LIMIT} characters and none of them is NUL", field=name)
-    if user:
-        rows = rows.filter(user_email=user.strip().lower()) if "@" in user else rows.filter(user_id=user.strip())
-    if operation:
-        rows = rows.filter(operation=_known(operation.strip().upper(), [*Action], "operation"))
-    if project:
-        rows = rows.filter(project=project.strip())
-    if result:
-        rows = rows.filter(result=_known(result.strip().lower(), [*Result], "result"))
-    if since:
-        rows = rows.filter(timestamp__gte=parse_since(since))
-    if text:
-        rows = rows.filter(Q(description__icontains=text) | Q(resource_id__icontains=text))
-    return rows
+    for name, value in given.items():
+        if value := value.strip():
+            rows = rows.filter(CONDITIONS[name](value))
+    return between(rows, since, until)
 
 
-def parse_since(text: str) -> datetime:
-    """``90s``, ``30m``, ``2h``, ``7d`` or ``4w`` ago, or an ISO 8601 date or time (UTC unless it says otherwise)."""
-    ago = re.fullmatch(r"([0-9]{1,6})([smhdw])", text.strip())
+def between(rows: QuerySet[Event], since: str, until: str) -> QuerySet[Event]:
+    """``rows`` of that time; either end may be empty. Raises :class:`Invalid`."""
+    start = parse_time(since, field="since") if since.strip() else None
+    end = parse_time(until, field="until", whole_day=True) if until.strip() else None
+    if start and end and start >= end:
+        raise Invalid("the time ends before it starts", field="until")
+    if start:
+        rows = rows.filter(timestamp__gte=start)
+    return rows.filter(timestamp__lt=end) if end else rows
+
+
+def parse_time(text: str, *, field: str, whole_day: bool = False) -> datetime:
+    """``90s``, ``30m``, ``2h``, ``7d`` or ``4w`` ago, or an ISO 8601 date or time (UTC unless it says otherwise).
+
+    With ``whole_day`` a date without a time is the end of that day and not its beginning.
+    """
+    text = text.strip()
+    ago = re.fullmatch(r"([0-9]{1,6})([smhdw])", text)
     try:
         if ago:
             return clock.now() - timedelta(**{UNITS[ago[2]]: int(ago[1])})
-        moment = datetime.fromisoformat(text.strip())
+        moment = datetime.fromisoformat(text)
+        if whole_day and re.fullmatch(r"[0-9]{4}-?[0-9]{2}-?[0-9]{2}", text):
+            moment += timedelta(days=1)
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except (ValueError, OverflowError):
-        raise Invalid("a time is like 30m, 2h, 7d or 2024-01-31, or 2024-01-31T12:00:00Z", field="since") from None
+        raise Invalid("a time is like 30m, 2h, 7d or 2024-01-31, or 2024-01-31T12:00:00Z", field=field) from None
+
+
+def _of_user(value: str) -> Q:
+    return Q(user_email=value.lower()) if "@" in value else Q(user_id=value)
+
+
+def _of_operation(value: str) -> Q:
+    chosen: set[str] = set()
+    for name in _listed(value.upper()):
+        family = [action.value for action in Action if name.endswith("_*") and action.startswith(name[:-1])]
+        chosen.update(family or [_known(name, [*Action], "operation")])
+    return Q(operation__in=sorted(chosen))
+
+
+def _of_result(value: str) -> Q:
+    return Q(result__in=[_known(name, [*Result], "result") for name in _listed(value.lower())])
+
+
+def _of_address(value: str) -> Q:
+    try:
+        return address_filter(value)
+    except ValueError:
+        raise Invalid(
+            "an address is like 192.0.2.1 or 2001:db8::1, a network like 192.0.2.0/24", field="address"
+        ) from None
+
+
+def _of_resource(value: str) -> Q:
+    kind, _colon, identity = value.partition(":")
+    return Q(resource_type=value) | Q(resource_id=value) | Q(resource_type=kind, resource_id=identity)
+
+
+def _of_text(value: str) -> Q:
+    # Django escapes what LIKE gives a meaning to, so that % and _ are found as they are.
+    return Q(description__icontains=value) | Q(resource_id__icontains=value) | Q(user_agent__icontains=value)
+
+
+CONDITIONS: dict[str, Callable[[str], Q]] = {
+    "user": _of_user,
+    "operation": _of_operation,
+    "project": lambda value: Q(project=value),
+    "result": _of_result,
+    "address": _of_address,
+    "text": _of_text,
+    "resource": _of_resource,
+    "request": lambda value: Q(request_id=value),
+}
+
+
+def _listed(value: str) -> list[str]:
+    """The parts between commas. One that is empty is kept, to be refused: it is a slip."""
+    return [part.strip() for part in value.split(",")]
 
 
 def who(event: Event) -> str:

@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import structlog
-from django.db import DatabaseError, connection, models, transaction
+from django.db import DatabaseError, connection, models
 
 from audit.actions import Action, Result
+from audit.diffs import noticed, sealed
+from audit.diffs.identity import identity_of
 from audit.masking import masked, masked_text, printable
 from audit.models import Event
 from audit.proof.canonical import PURPOSE, canonical
 from secrets_vault.sealing import authenticate
 from temps.lib.actor import Actor, ActorKind
-from temps.lib.errors import Denied, Invalid, Unavailable
+from temps.lib.errors import Invalid, Unavailable
 
 log = structlog.get_logger(__name__)
 
 METADATA_LIMIT = 8192
 """Bytes of JSON. Metadata is for ids, names and counts; a request body has no place in it."""
 
-RESERVED = frozenset({"eventId", "requestId", "project", "actorKind", "credential", "credentialId", "actor"})
+RESERVED = frozenset(
+    {"eventId", "requestId", "project", "actorKind", "credential", "credentialId", "actor", *sealed.NAMES}
+)
 """Names in metadata that ``record`` and ``Event.as_entry`` set themselves; a caller could only forge them."""
 
 
@@ -37,8 +42,10 @@ def record(
 ) -> Event:
     """Append one event, in the transaction of the change that it tells of.
 
-    ``target`` is the object acted on, or its type and id. ``description`` and ``metadata`` (plain JSON) never hold a
-    secret value, token or request body; ``audit.masking`` is the net beneath that rule. ``project`` is a slug.
+    ``target`` is the object acted on, or its type and id. What changed in the fields of it, and of other objects, since
+    the last event of the transaction is part of the event (``audit.diffs``). ``description`` and ``metadata`` (plain
+    JSON) never hold a secret value, token or request body; ``audit.masking`` is the net beneath that rule. ``project``
+    is a slug.
 
     Raises :class:`Unavailable` when the database refuses the record and :class:`Invalid` when the metadata is too
     large: either way the transaction, and the change with it, rolls back. Calling this outside a transaction is a
@@ -46,7 +53,11 @@ def record(
     """
     if not connection.in_atomic_block:
         raise RuntimeError("audit.record() belongs in the transaction of the change it records")
-    kind, identity = target if isinstance(target, tuple) else _identify(target)
+    kind, identity = about = target if isinstance(target, tuple) else identity_of(target)
+    details = _details(actor, action, metadata or {})
+    # Who was refused has changed nothing; what is open around the refusal belongs to another event.
+    changed = noticed.take() if result is not Result.DENIED else []
+    details |= sealed.in_metadata(changed, about, METADATA_LIMIT - _size(details))
     event = Event(
         actor_kind=actor.kind.value,
         user_id=_column(actor.id or actor.kind.value, 64),
@@ -57,40 +68,28 @@ def record(
         resource_type=_column(kind, 40),
         resource_id=_column(identity, 128),
         description=_column(description, 500),
-        metadata=_details(actor, action, metadata or {}),
+        metadata=details,
         result=Result(result).value,
         project=_column(project, 63),
         request_id=_column(actor.request_id, 64),
     )
-    event.code = authenticate(canonical(event.as_entry()), purpose=PURPOSE)
-    try:
-        event.save(force_insert=True)
-    except DatabaseError as error:
-        log.error("audit.not_recorded", operation=event.operation, error=type(error).__name__)
-        raise Unavailable("the audit log cannot be written, so nothing was changed") from error
+    append(event, changed)
     return event
 
 
-def record_denial(denied: Denied) -> None:
-    """Record, in a transaction of its own, what was refused. Called by faces once the refused one has rolled back.
+def append(event: Event, changed: Sequence[noticed.Noticed] = ()) -> None:
+    """Write ``event``, which is complete but for its code, and on what was noticed that it is in this event.
 
-    The refusal stands whether or not it can be recorded, so a failing database is logged and not raised.
+    For :func:`record`, and for ``audit.folding``, which tells of what :func:`record` wrote before. Raises
+    :class:`Unavailable` when the database refuses it.
     """
-    if denied.actor is None:
-        return
+    event.code = authenticate(canonical(event.as_entry()), purpose=PURPOSE)
     try:
-        with transaction.atomic():
-            record(
-                denied.actor,
-                Action.PERMISSION_CHECK,
-                ("permission", denied.permission or "unknown"),
-                denied.message,
-                project=denied.project,
-                metadata={"environment": denied.environment} if denied.environment else None,
-                result=Result.DENIED,
-            )
-    except (DatabaseError, Unavailable) as error:
-        log.error("audit.denial_not_recorded", error=type(error).__name__)
+        event.save(force_insert=True)
+        noticed.join(changed, event=event.public_id, request_id=event.request_id)
+    except DatabaseError as error:
+        log.error("audit.not_recorded", operation=event.operation, error=type(error).__name__)
+        raise Unavailable("the audit log cannot be written, so nothing was changed") from error
 
 
 def _details(actor: Actor, action: Action, metadata: dict[str, Any]) -> dict[str, Any]:
@@ -103,7 +102,7 @@ def _details(actor: Actor, action: Action, metadata: dict[str, Any]) -> dict[str
     if actor.label and not _email(actor):
         details["actor"] = printable(actor.label)
     details |= masked(metadata)
-    if len(json.dumps(details, ensure_ascii=False, allow_nan=False).encode()) > METADATA_LIMIT:
+    if _size(details) > METADATA_LIMIT:
         log.error("audit.metadata_too_large", operation=action.value)
         raise Invalid("this is too much for one entry of the audit log: do it in smaller parts")
     return details
@@ -115,9 +114,8 @@ def _email(actor: Actor) -> str:
     return actor.label if "@" in actor.label and not local else ""
 
 
-def _identify(target: models.Model) -> tuple[str, str]:
-    identity = getattr(target, "slug", None) or getattr(target, "public_id", None) or target.pk
-    return target._meta.model_name or type(target).__name__.lower(), str(identity)
+def _size(details: dict[str, Any]) -> int:
+    return len(json.dumps(details, ensure_ascii=False, allow_nan=False).encode())
 
 
 def _column(text: str, limit: int) -> str:

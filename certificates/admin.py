@@ -12,7 +12,7 @@ from django.utils.timezone import localtime
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldAdminTextareaWidget
 
-from audit.services import record_denial
+from audit.folding import record_denial
 from certificates.inspect import MAX_BYTES
 from certificates.models import Certificate, Domain, Status
 from certificates.services import add_domain, delete_domain, request_certificate, set_tls, upload_certificate

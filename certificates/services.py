@@ -87,8 +87,8 @@ def add_domain(
 def delete_domain(domain: Domain, *, actor: Actor) -> None:
     """Let a domain go, with its certificates and their keys. Its history in the audit log stays."""
     require(actor, Permission.DOMAINS_DELETE, domain.project)
-    record(actor, Action.DOMAIN_DELETE, domain, f"deleted the domain {domain}", project=str(domain.project or ""))
     domain.delete()
+    record(actor, Action.DOMAIN_DELETE, domain, f"deleted the domain {domain}", project=str(domain.project or ""))
 
 
 @transaction.atomic

@@ -120,6 +120,7 @@ class Platform(models.Model):
     It holds what exists once.
     """
 
+    audit_identity = "headers", "platform"
     id = models.PositiveSmallIntegerField(primary_key=True, default=PLATFORM_KEY)
     header_preset = models.CharField(max_length=10, choices=PRESETS, default=Preset.STRICT.value)
 

@@ -110,6 +110,6 @@ def update_project(
 def delete_project(project: Project, *, actor: Actor) -> None:
     """Remove a project with everything in it. Its history in the audit log stays."""
     require(actor, Permission.PROJECTS_DELETE, project)
-    record(actor, Action.PROJECT_DELETE, project, f"deleted the project {project}", project=project.slug)
     project.delete()
+    record(actor, Action.PROJECT_DELETE, project, f"deleted the project {project}", project=project.slug)
     actor.memo.pop("rbac", None)

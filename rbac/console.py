@@ -17,12 +17,14 @@ from django.contrib.admin.models import LogEntry
 from django.core.exceptions import BadRequest, PermissionDenied
 from django.db import models, transaction
 from django.forms import ModelForm
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from unfold.admin import ModelAdmin
 
-from audit.services import record_denial
+from audit.diffs import is_tracked
+from audit.diffs.identity import identity_of
+from audit.folding import record_denial
 from rbac.guards import actor_of
 from rbac.permissions import Permission
 from rbac.services import allowed, allowed_anywhere
@@ -114,6 +116,19 @@ class ServiceAdmin(ModelAdmin):  # type: ignore[misc]
         shown = self.list_filter if request is None else self.get_list_filter(request)
         names = [*map(_name_of_filter, shown), *self.linked_lookups]
         return any(lookup == name or lookup.startswith(f"{name}__") for name in names)
+
+    # History
+
+    def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        """The page of the audit log about this object, which Django's own log knows nothing of."""
+        obj = self.get_object(request, object_id)
+        if obj is None or not is_tracked(self.model) or not self.has_view_permission(request, obj):
+            raise Http404
+        return redirect("admin:audit_event_history_of", *identity_of(obj))
+
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], **options: Any) -> HttpResponse:
+        context["show_history"] = is_tracked(self.model) and allowed_anywhere(actor_of(request), Permission.AUDIT_READ)
+        return super().render_change_form(request, context, **options)  # type: ignore[no-any-return]
 
     # Writing
 

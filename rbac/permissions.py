@@ -119,6 +119,8 @@ BACKGROUND: dict[str, frozenset[Permission]] = {
     "accounts.setup": EVERYTHING,
     "audit.export": frozenset({P.AUDIT_READ, P.AUDIT_EXPORT}),
     "audit.retention": frozenset({P.SETTINGS_WRITE}),
+    # Opens, counts and resolves alerts, and sends what channels are to be told.
+    "audit.alerts": frozenset({P.MONITORING_READ, P.MONITORING_WRITE}),
     "certificates.renewal": frozenset({P.CERTIFICATES_READ, P.CERTIFICATES_WRITE}),
     "firewall.reconcile": frozenset({P.FIREWALL_READ, P.FIREWALL_WRITE}),
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-ROOMS = ("temps", "accounts", "projects", "secrets_vault", "firewall", "certificates", "audit")
+ROOMS = ("temps", "accounts", "projects", "secrets_vault", "firewall", "certificates", "audit", "audit.sinks")
 
 
 def main() -> None:

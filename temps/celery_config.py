@@ -41,5 +41,6 @@ beat_schedule = {
     "audit.close_folds": _every(30, "audit.close_folds"),
     "audit.continue_exports": _every(60, "audit.continue_exports"),
     "audit.retire": _every(3600, "audit.retire"),
+    "alerts.evaluate": _every(15, "alerts.evaluate"),
     "accounts.clear_expired": _every(3600, "accounts.clear_expired"),
 }

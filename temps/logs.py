@@ -8,15 +8,17 @@ from typing import Any
 
 import structlog
 
+from temps.lib.secret_looks import without_secrets
+
 ONE_TIME_ADDRESS = re.compile(r"(/accounts/setup/)[^/\s\"'?]+")
 """Addresses that are themselves a secret: what follows the prefix never reaches a log."""
 
 
-def mask_one_time_tokens(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+def mask_secrets(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """A structlog processor, for our own lines and for Django's (``Gone: /accounts/setup/…``) alike."""
     for name, value in event.items():
         if isinstance(value, str):
-            event[name] = ONE_TIME_ADDRESS.sub(r"\1[token]", value)
+            event[name] = without_secrets(ONE_TIME_ADDRESS.sub(r"\1[token]", value))
     return event
 
 
@@ -30,7 +32,7 @@ def on_one_line(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> 
 
 SHARED: list[Any] = [
     structlog.contextvars.merge_contextvars,
-    mask_one_time_tokens,
+    mask_secrets,
     on_one_line,
     structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,

@@ -36,6 +36,7 @@ CORS_ALLOWED_ORIGINS = [origin for origin in CORS_ORIGINS if origin != "*"]
 CORS_URLS_REGEX = r"^/api/"
 TRUSTED_PROXIES = env.parsed("TRUSTED_PROXIES", parse_networks)
 CHECKPOINT_DIR = env.text("TEMPS_CHECKPOINT_DIR")  # where copies of the audit log's checkpoints are kept
+PUBLIC_URL = env.text("TEMPS_PUBLIC_URL")  # where people reach the console: alerts link there
 ENCRYPTION_KEY_FILE = str(DATA_DIR / "encryption_key")
 
 RATE_LIMIT_ENABLED = env.flag("RATE_LIMIT_ENABLED", default=True)
@@ -208,6 +209,11 @@ SECURE_REDIRECT_EXEMPT = [r"^\.well-known/acme-challenge/", r"^healthz$", r"^rea
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 
+# Field diffs (audit.diffs): values with their types, and other objects by name, which outlives them.
+AUDITLOG_STORE_JSON_CHANGES = AUDITLOG_USE_FK_STRING_REPRESENTATION = True
+AUDITLOG_USE_BASE_MANAGER = AUDITLOG_DISABLE_ON_RAW_SAVE = True
+AUDITLOG_CID_GETTER = "audit.diffs.noticed.request_id"
+
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "accounts.authentication.ApiKeyAuthentication",
@@ -237,7 +243,18 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
-    "ENUM_NAME_OVERRIDES": {"UserKind": "accounts.models.UserKind"},
+    "ENUM_NAME_OVERRIDES": {
+        "UserKind": "accounts.models.UserKind",
+        "SinkKind": "audit.sinks.models.Kind",
+        "SinkState": "audit.sinks.models.State",
+        "SinkFormat": "audit.sinks.models.Format",
+        "ExportFormat": "audit.models.ExportFormat",
+        "AlertSeverity": "audit.alerts.models.Severity",
+        "AlertState": "audit.alerts.models.AlertState",
+        "AlertRuleKind": "audit.alerts.models.RuleKind",
+        "AlertChannelKind": "audit.alerts.models.ChannelKind",
+        "AlertGroupBy": "audit.alerts.models.GroupBy",
+    },
 }
 SIMPLE_JWT = {
     "ALGORITHM": "HS256",
@@ -287,7 +304,7 @@ UNFOLD = {
     "SITE_FAVICONS": [
         {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("accounts/mark.svg")},
     ],
-    "SHOW_HISTORY": False,
+    "SHOW_HISTORY": False,  # rbac.console shows the button to whoever may read the audit log
     "SHOW_VIEW_ON_SITE": False,
     "DASHBOARD_CALLBACK": "temps.console.dashboard.fill",
     "SIDEBAR": {"show_search": False, "navigation": "temps.console.navigation.sidebar"},

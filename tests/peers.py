@@ -91,8 +91,11 @@ INITDB = ("-U", "temps", "-A", "trust", "-E", "UTF8", "--no-sync")
 
 
 @contextlib.contextmanager
-def postgresql() -> Iterator[str]:
-    """A private PostgreSQL on a free port; yields its URL. It refuses to run as root, so root lends it an account."""
+def postgresql(*, durable: bool = False) -> Iterator[str]:
+    """A private PostgreSQL on a free port; yields its URL. It refuses to run as root, so root lends it an account.
+
+    Tests need nothing of it to outlive them, so it does not wait for the disk unless it is to be ``durable``.
+    """
     bin_dir = Path(find("postgres", "postgresql", *postgresql_places())).parent
     as_other = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
     home = Path(tempfile.mkdtemp(prefix="temps-pg-"))
@@ -107,7 +110,7 @@ def postgresql() -> Iterator[str]:
             capture_output=True,
             cwd="/",
         )
-        fast = "-c fsync=off -c synchronous_commit=off -c max_connections=60"  # nothing here outlives the tests
+        fast = "-c max_connections=60" + ("" if durable else " -c fsync=off -c synchronous_commit=off")
         options = f"-p {port} -k {home} -c listen_addresses=127.0.0.1 {fast}"
         control = [*as_other, str(bin_dir / "pg_ctl"), "-D", str(data)]
         subprocess.run(

@@ -15,16 +15,22 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from rest_framework.views import APIView
 
 from accounts.api_keys import create_api_key
+from audit.alerts.channels import add_slack
+from audit.alerts.models import Alert, Rule
+from audit.alerts.services import create_rule
 from audit.exporting.exports import request_export, run_export
 from audit.reading import visible_events
 from audit.retention.services import place_hold
+from audit.sinks.services import create_sink
 from certificates.models import Tls
 from certificates.services import add_domain
 from firewall.services import block, set_rate_limit
 from projects.models import Project
 from rbac.guards import Declaration
 from secrets_vault.services import set_variable
+from temps.lib import clock
 from temps.lib.actor import Actor
+from tests.peers import free_port
 from tests.world import World, acting
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
@@ -131,6 +137,11 @@ def _event(world: World) -> Example:
     return Example({"public_id": event.public_id}, {"public_id": f"evt_{ABSENT}"}, world.project)
 
 
+def _sink(world: World) -> Example:
+    sink, _none = create_sink("logs", "syslog", host="127.0.0.1", port=1, transport="tcp", actor=world.operator)
+    return Example({"public_id": sink.public_id}, {"public_id": f"snk_{ABSENT}"})
+
+
 def _export(world: World) -> Example:
     actor = acting(world.admin)
     export = request_export(world.project.created_at.date(), world.project.created_at.date(), actor=actor)
@@ -141,6 +152,22 @@ def _export(world: World) -> Example:
 def _hold(world: World) -> Example:
     hold = place_hold("a test", actor=world.operator)
     return Example({"public_id": hold.public_id}, {"public_id": f"hld_{ABSENT}"})
+
+
+def _alert(world: World) -> Example:
+    moment = clock.now()
+    alert = Alert.objects.create(rule=Rule.objects.all()[0], title="Example", first_at=moment, last_at=moment)
+    return Example({"alert_id": alert.public_id}, {"alert_id": f"alr_{ABSENT}"})
+
+
+def _alert_rule(world: World) -> Example:
+    rule = create_rule("Example", actor=world.operator)
+    return Example({"rule_id": rule.public_id}, {"rule_id": f"rul_{ABSENT}"})
+
+
+def _alert_channel(world: World) -> Example:
+    channel = add_slack("Example", f"http://127.0.0.1:{free_port()}/", actor=world.operator)
+    return Example({"channel_id": channel.public_id}, {"channel_id": f"chn_{ABSENT}"})
 
 
 EXAMPLES: dict[str, Callable[[World], Example]] = {
@@ -160,11 +187,21 @@ EXAMPLES: dict[str, Callable[[World], Example]] = {
     "firewall-rate-limit": _rate_limit,
     "user": _user,
     "api-key": _api_key,
+    "alert": _alert,
+    "alert-acknowledge": _alert,
+    "alert-rule": _alert_rule,
+    "alert-channel": _alert_channel,
+    "alert-channel-test": _alert_channel,
     "audit-event": _event,
     "audit-event-proof": _event,
     "audit-hold": _hold,
+    "audit-sink": _sink,
+    "audit-sink-test": _sink,
+    "audit-sink-rewind": _sink,
+    "audit-sink-secret": _sink,
     "audit-export": _export,
     "audit-export-download": _export,
+    "audit-export-file": _export,
 }
 """By the name of the route: makes an object in the world (in its project, where it belongs to one)."""
 

@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 
 
 class AlertsConfig(AppConfig):
@@ -6,3 +7,14 @@ class AlertsConfig(AppConfig):
     label = "audit_alerts"
     verbose_name = "Alerts"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from audit.alerts import states  # registers the states of the audit log itself
+        from audit.alerts.models import Channel, Rule
+        from audit.alerts.shipped import install
+        from audit.diffs import track
+
+        states.watch()
+        post_migrate.connect(install, sender=self, dispatch_uid="audit.alerts.shipped")
+        track(Rule)
+        track(Channel, exclude=["failures", "last_error", "next_try_at", "delivered_at"])

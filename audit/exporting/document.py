@@ -1,40 +1,37 @@
-"""The export as a JSON document (RFC 8259), in pieces: one event a line, so that it also serves line by line.
+"""The JSON export (RFC 8259): entries and proof in one document, one entry a line, so that it also serves line by line.
 
-``count`` stands at the end because only then it is known; a file without it was cut short.
+``count`` and the proof stand at the end: a file without them was cut short.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable
-
-from audit.models import Event, Export
+from audit.exporting.proof import text
+from audit.exporting.statement import ExportText
 from temps.lib import clock
 
-FORMAT = "temps-audit-export/1"
+FORMAT = "temps-audit-export/2"
 
 
-def opening(export: Export) -> str:
+def opening(statement: ExportText) -> str:
+    """The first line, all of it from the signed ``statement``."""
     head = {
         "format": FORMAT,
-        "exportId": export.public_id,
-        "exportedAt": clock.iso(clock.now()),
-        "exportedBy": export.requested_label,
-        "startDate": str(export.start_date),
-        "endDate": str(export.end_date),
+        "exportId": statement.export,
+        "exportedAt": clock.iso(statement.time),
+        "exportedBy": statement.label,
+        "startDate": str(statement.start_date),
+        "endDate": str(statement.end_date),
+        "first": statement.first,
+        "end": statement.end,
     }
-    return _line(head).removesuffix("}") + ',"events":['
+    return text(head).removesuffix("}") + ',"events":['
 
 
-def entries(events: Iterable[Event], *, first: bool) -> str:
-    """The lines of ``events``, each after a comma, except the ``first`` of the document."""
-    text = "".join(f",\n{_line(event.as_entry())}" for event in events)
-    return text.removeprefix(",") if first else text
+def middle(count: int) -> str:
+    """What stands between the entries and the first line of the proof."""
+    return f'],"count":{count},"proof":'
 
 
-def ending(export: Export) -> str:
-    return f'\n],"count":{export.done}}}\n'
-
-
-def _line(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+def ending() -> str:
+    """What follows the last line of the proof."""
+    return "}"

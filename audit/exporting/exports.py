@@ -1,6 +1,7 @@
-"""Exports: the events of a range of days as one private file, written by background work that may die at any moment.
+"""Exports: the sealed entries of a range of days, with their proof, as private files, written by background work that
+may die at any moment.
 
-A worker *claims* an export with a random value, writes a draft of its own and moves it into place while it still holds
+A worker *claims* an export with a random value, writes drafts of its own and moves them into place while it still holds
 the claim. A worker that was killed, or whose message was lost, leaves an export that nobody touches; the periodic task
 claims it anew. At no time is there a half-written file under the final name, and two workers never mix theirs.
 """
@@ -8,37 +9,32 @@ claims it anew. At no time is there a half-written file under the final name, an
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import os
 import secrets
 import time
-from collections.abc import Callable, Iterator
-from datetime import UTC, date, datetime, timedelta
-from datetime import time as clock_time
+from collections.abc import Callable
+from datetime import date, timedelta
 from pathlib import Path
 from typing import BinaryIO
 
 import structlog
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Count, F, Max, Min, Q, QuerySet
+from django.db.models import F, Q
 
 from audit.actions import Action, Result
-from audit.exporting import document
-from audit.models import Event, Export, ExportFormat, ExportState
+from audit.exporting import writing
+from audit.models import Export, ExportFormat, ExportState
+from audit.proof.tiles import MissingHash
 from audit.services import record
 from rbac.permissions import Permission
 from rbac.services import require
 from temps.lib import clock
 from temps.lib.actor import Actor
-from temps.lib.errors import Conflict, Invalid, NotFound, Unavailable
-from temps.lib.files import private_directory
+from temps.lib.errors import Conflict, Invalid, NotFound, TempsError, Unavailable
 from temps.lib.queue import after_commit
 
 log = structlog.get_logger(__name__)
 
-CHUNK = 1000
-"""Events in memory at a time."""
 STALE_AFTER = timedelta(minutes=2)
 """Without a sign of life (one each chunk) for this long, a worker counts as dead."""
 LOST_AFTER = timedelta(minutes=1)
@@ -48,7 +44,7 @@ KEEP = timedelta(days=7)
 """How long the file of an export stays."""
 
 Progress = Callable[[int, int], None]
-"""Called with the events written and the events in all."""
+"""Called with the entries written and the entries in all."""
 
 
 class Overtaken(Exception):
@@ -59,11 +55,16 @@ def file_of(export: Export) -> Path:
     return Path(settings.DATA_DIR) / "exports" / f"{export.public_id}.{export.format}"
 
 
+def proof_beside(file: Path, file_format: str) -> Path | None:
+    """Where the proof of an export in ``file`` is: beside it, except for JSON, which holds its own."""
+    return None if file_format == ExportFormat.JSON else file.with_name(f"{file.name}.proof.json")
+
+
 @transaction.atomic
 def request_export(
     start: date, end: date, *, actor: Actor, file_format: str = ExportFormat.JSON, in_background: bool = True
 ) -> Export:
-    """Ask for the events from ``start`` to ``end`` (days in UTC, both included), written by a task.
+    """Ask for the entries from ``start`` to ``end`` (days in UTC, both included), written by a task.
 
     Without ``in_background`` no task is sent: the caller runs :func:`run_export` at once, and the periodic task
     finishes what the caller does not. Reading everything is part of exporting it, so both permissions are needed.
@@ -92,9 +93,9 @@ def request_export(
 def run_export(
     public_id: str, *, actor: Actor, target: Path | None = None, progress: Progress | None = None
 ) -> Export | None:
-    """Write the file (to ``target``, or into the data directory). None if there is nothing to claim.
+    """Write the file (to ``target``, or into the data directory) and its proof. None if there is nothing to claim.
 
-    What goes wrong with the file is said in the export's ``error``; the events read so far are not kept.
+    What goes wrong is said in the export's ``error``; what was written so far is not kept.
     """
     require(actor, Permission.AUDIT_EXPORT)
     export = _claim(public_id)
@@ -110,15 +111,35 @@ def run_export(
 
 
 def _attempt(export: Export, place: Path, *, actor: Actor, progress: Progress) -> Export:
-    draft = place.with_name(f".{place.name}.{export.claim}")
+    # The proof first: whoever finds the file finds its proof too.
+    places = [path for path in (proof_beside(place, export.format), place) if path is not None]
+    drafts = [path.with_name(f".{path.name}.{export.claim}") for path in places]
     try:
-        _write(draft, export, progress)
-        return _finish(export, draft, place)
+        _write(drafts, export, progress)
+        return _finish(export, drafts, places)
     except OSError as error:
         return _fail(export, f"the file could not be written: {error.strerror or type(error).__name__}", actor=actor)
+    except MissingHash as error:
+        return _fail(export, f"{error}: see temps audit verify", actor=actor)
+    except TempsError as error:
+        return _fail(export, error.public_message, actor=actor)
     finally:
-        with contextlib.suppress(OSError):  # what could not be written cannot always be removed either
-            draft.unlink()
+        for draft in drafts:
+            with contextlib.suppress(OSError):  # what could not be written cannot always be removed either
+                draft.unlink()
+
+
+def _write(drafts: list[Path], export: Export, progress: Progress) -> None:
+    *proof_draft, draft = drafts
+    signed = writing.plan(export)
+
+    def touch(done: int) -> None:
+        _touch(export, done=done)
+        progress(done, export.total)
+
+    _touch(export, first=export.first or 0, end=export.end or 0, total=export.total)
+    progress(0, export.total)
+    writing.write(draft, proof_draft[0] if proof_draft else None, export, touch, signed)
 
 
 def continue_exports(*, actor: Actor) -> None:
@@ -139,18 +160,20 @@ def export_by_id(public_id: str, *, actor: Actor) -> Export:
 
 
 @transaction.atomic
-def open_export(public_id: str, *, actor: Actor) -> tuple[Export, BinaryIO]:
-    """The finished file, opened for reading. Handing it out is recorded, as every reading of everything is."""
+def open_export(public_id: str, *, actor: Actor, proof: bool = False) -> tuple[Export, BinaryIO]:
+    """The finished file, or its ``proof``, opened for reading. Handing it out is recorded, as all reading of all is."""
     require(actor, Permission.AUDIT_EXPORT)
     require(actor, Permission.AUDIT_READ)
     export = export_by_id(public_id, actor=actor)
     if export.state != ExportState.DONE:
         raise Conflict(f"there is no file to download: the export is {export.state}")
-    record(
-        actor, Action.AUDIT_DOWNLOAD, export, f"downloaded the audit log from {export.start_date} to {export.end_date}"
-    )
+    path = proof_beside(file_of(export), export.format) if proof else file_of(export)
+    if path is None:
+        raise NotFound("a JSON export holds its proof: there is no second file")
+    what = "the proof of the audit log" if proof else "the audit log"
+    record(actor, Action.AUDIT_DOWNLOAD, export, f"downloaded {what} from {export.start_date} to {export.end_date}")
     try:
-        return export, file_of(export).open("rb")
+        return export, path.open("rb")
     except OSError:
         raise Unavailable("the file of this export is not on this machine") from None
 
@@ -168,54 +191,6 @@ def _claim(public_id: str) -> Export | None:
     return Export.objects.get(public_id=public_id) if taken else None
 
 
-def _write(draft: Path, export: Export, progress: Progress) -> None:
-    """Write the document to ``draft`` chunk by chunk, noting size and SHA-256 (FIPS 180-4) on ``export``."""
-    private_directory(draft.parent)
-    digest = hashlib.sha256()
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-
-        def put(text: str) -> None:
-            data = text.encode("utf-8")
-            file.write(data)
-            digest.update(data)
-
-        rows, total = _events(export)
-        _touch(export, total=total)
-        progress(0, export.total)
-        put(document.opening(export))
-        for chunk in _chunks(rows):
-            put(document.entries(chunk, first=export.done == 0))
-            _touch(export, done=export.done + len(chunk))
-            progress(export.done, export.total)
-        put(document.ending(export))
-        export.size = file.tell()
-        file.flush()
-        os.fsync(file.fileno())
-    export.sha256 = digest.hexdigest()
-
-
-def _events(export: Export) -> tuple[QuerySet[Event], int]:
-    """The events of the range that exist now, and their number: what is recorded while the file is written is not in
-    it. The bounds in keys spare each chunk from looking through the rest of the table for its days."""
-    start = datetime.combine(export.start_date, clock_time.min, UTC)
-    end = datetime.combine(export.end_date, clock_time.max, UTC)
-    rows = Event.objects.filter(timestamp__gte=start, timestamp__lte=end)
-    found = rows.aggregate(total=Count("id"), first=Min("id"), last=Max("id"))
-    return rows.filter(id__gte=found["first"] or 0, id__lte=found["last"] or 0), found["total"]
-
-
-def _chunks(rows: QuerySet[Event]) -> Iterator[list[Event]]:
-    """``rows`` in the order they were recorded, :data:`CHUNK` at a time.
-
-    By key, not by a database cursor: a cursor would hold a transaction open for as long as the disk takes, and does
-    not survive a connection pooler.
-    """
-    last = 0
-    while chunk := list(rows.filter(id__gt=last).order_by("id")[:CHUNK]):
-        yield chunk
-        last = chunk[-1].pk
-
-
 def _touch(export: Export, **changes: int) -> None:
     """A sign of life. Raises :class:`Overtaken` when the claim is another's by now."""
     if not Export.objects.filter(pk=export.pk, claim=export.claim).update(touched_at=clock.now(), **changes):
@@ -225,10 +200,11 @@ def _touch(export: Export, **changes: int) -> None:
 
 
 @transaction.atomic
-def _finish(export: Export, draft: Path, place: Path) -> Export:
-    """Move the draft into place and say so."""
+def _finish(export: Export, drafts: list[Path], places: list[Path]) -> Export:
+    """Move the drafts into place and say so."""
     _hold(export)
-    draft.replace(place)
+    for draft, place in zip(drafts, places, strict=True):
+        draft.replace(place)
     export.state, export.finished_at = ExportState.DONE, clock.now()
     export.save(update_fields=["state", "finished_at", "size", "sha256"])
     return export
@@ -250,8 +226,10 @@ def _hold(export: Export) -> None:
 
 
 def _remove_old_files() -> None:
-    for export in Export.objects.filter(state=ExportState.DONE, finished_at__lt=clock.now() - KEEP).iterator(CHUNK):
-        file_of(export).unlink(missing_ok=True)
+    for export in Export.objects.filter(state=ExportState.DONE, finished_at__lt=clock.now() - KEEP).iterator(100):
+        for path in (file_of(export), proof_beside(file_of(export), export.format)):
+            if path is not None:
+                path.unlink(missing_ok=True)
         Export.objects.filter(pk=export.pk).update(state=ExportState.EXPIRED)
     for draft in (Path(settings.DATA_DIR) / "exports").glob(".*"):
         if time.time() - draft.stat().st_mtime > timedelta(days=1).total_seconds():

@@ -9,6 +9,7 @@ from temps.lib.ids import PublicIdField
 class RetentionPolicy(models.Model):
     """One row: after how many days entries are removed. None is forever, and so is no row."""
 
+    audit_identity = "audit log", "retention"
     days = models.PositiveIntegerField(null=True, blank=True)
     updated_at = models.DateTimeField(default=clock.now, editable=False)
 

@@ -11,7 +11,7 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
-from audit.services import record_denial
+from audit.folding import record_denial
 from temps.lib.errors import Denied, TempsError
 
 log = structlog.get_logger(__name__)

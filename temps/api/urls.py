@@ -15,6 +15,7 @@ v1: list[URLPattern | URLResolver] = [
     path("", include("certificates.api")),
     path("", include("firewall.api")),
     path("", include("audit.api")),
+    path("", include("audit.diffs.api")),
     path("", include("audit.exporting.api")),
     path("", include("audit.proof.api")),
     path("", include("audit.retention.api")),

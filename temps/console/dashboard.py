@@ -16,6 +16,8 @@ from django.urls import reverse
 
 from accounts.models import User, UserKind
 from audit.actions import Result
+from audit.alerts.channels import told_to_nobody
+from audit.alerts.services import open_alerts
 from audit.reading import visible_events, who
 from certificates.models import Domain
 from firewall.models import IpRule
@@ -98,6 +100,14 @@ def notices(actor: Actor) -> Iterator[Notice]:
         yield Notice(
             "The worker has not been heard of for a minute: renewals and exports wait. Start it with temps up."
         )
+    if waiting := open_alerts(actor).count():
+        yield Notice(
+            f"{waiting} {'alert is' if waiting == 1 else 'alerts are'} open, and nobody looks after "
+            f"{'it' if waiting == 1 else 'them'} yet.",
+            _list("audit_alerts", "alert") + "?state__exact=open",
+        )
+    if allowed(actor, Permission.MONITORING_WRITE) and told_to_nobody():
+        yield Notice("Alerts are shown here and told to nobody: add a channel.", _list("audit_alerts", "channel"))
     soon = clock.now() + timedelta(days=EXPIRES_SOON)
     domains = Domain.objects.visible_to(actor)
     expiring = domains.filter(current_certificate__not_after__lt=soon).count()

@@ -8,6 +8,9 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import reverse
 
+from audit.alerts.services import open_alerts
+from rbac.guards import actor_of
+
 
 def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     groups: list[dict[str, Any]] = [
@@ -19,6 +22,9 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
             for model in app["models"]
             if model["admin_url"]
         ]
+        for item in items:
+            if item["link"] == reverse("admin:audit_alerts_alert_changelist"):
+                item["badge"] = open_alerts(actor_of(request)).count() or None
         if items:
             groups.append({"title": app["name"], "separator": True, "items": items})
     return groups
@@ -27,6 +33,10 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
 ICONS = {
     "Event": "history",
     "Export": "download",
+    "Alert": "notifications_active",
+    "Rule": "rule",
+    "Channel": "campaign",
+    "Sink": "output",
     "RetentionPolicy": "auto_delete",
     "LegalHold": "gavel",
     "User": "group",

@@ -28,6 +28,8 @@ class CredentialKind(StrEnum):
     SESSION = "session"
     JWT = "jwt"
     API_KEY = "api_key"
+    LINK = "link"
+    """A short-lived signed address, good for one file."""
     LOCAL = "local"
     NONE = "none"
 

@@ -26,9 +26,11 @@ def send(subject: str, body: str, to: Sequence[str]) -> None:
     """
     if not available():
         raise Unavailable("no mail server is set: see EMAIL_HOST in docs/operations.md")
-    message = EmailMessage(" ".join(subject.split())[:200], body, to=list(to))
+    # No vacation notices in return (RFC 3834).
+    headers = {"Auto-Submitted": "auto-generated"}
+    message = EmailMessage(" ".join(subject.split())[:200], body, to=list(to), headers=headers)
     try:
         message.send()
-    except (smtplib.SMTPException, OSError) as error:
+    except (smtplib.SMTPException, OSError, UnicodeError) as error:  # the last for what the server cannot take
         log.error("mail.not_sent", error=type(error).__name__)
         raise Unavailable("the mail server did not take the message") from None

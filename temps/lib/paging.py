@@ -9,6 +9,9 @@ from rest_framework.pagination import Cursor as Position
 from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
 
+from temps.lib.errors import Invalid
+
+INVALID = "this cursor was not made here: follow the links of the answer, or leave it out for the first page"
 ROW = re.compile(r"[0-9]{1,19}")
 
 
@@ -22,7 +25,10 @@ class Cursor(CursorPagination):
 
     def decode_cursor(self, request: Request) -> Position | None:
         """The position asked for. DRF would hand whatever stands in a made-up cursor to the database."""
-        position = super().decode_cursor(request)
+        try:
+            position = super().decode_cursor(request)
+        except NotFound:
+            raise Invalid(INVALID, field=self.cursor_query_param) from None
         if position is not None and position.position is not None and not ROW.fullmatch(str(position.position)):
-            raise NotFound(self.invalid_cursor_message)
+            raise Invalid(INVALID, field=self.cursor_query_param)
         return position

@@ -4,30 +4,28 @@ Signed as Standard Webhooks has it (https://www.standardwebhooks.com): ``webhook
 ``webhook-signature: v1,BASE64`` with HMAC-SHA256 over ``ID.TIMESTAMP.BODY``, so that receivers can use its libraries.
 The id stays the same when a message is sent again; receivers tell repetitions by it.
 
-A team's own network is a fair target: that is where its log system stands. The link-local addresses, where clouds keep
-the credentials of a machine, are not, and neither is a redirect. The name is resolved once and the connection goes to
-the address that was judged, so that a second answer of the name server changes nothing.
+Where the connection may lead, ``temps.lib.outgoing`` says; a redirect leads nowhere.
 """
 
 from __future__ import annotations
 
 import base64
+import binascii
 import hmac
 import http.client
 import secrets
-import socket
-import ssl
 import time
 from dataclasses import dataclass
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from temps.lib.errors import Invalid, Unavailable
+from temps.lib.outgoing import TIMEOUT, Watch, connect, in_tls, is_forbidden, reason, tls_context
 
-TIMEOUT = 10.0
-"""Seconds that connecting, and each reading or writing, may take."""
-ANSWER_LIMIT = 4096
-"""Bytes read of an answer; nobody looks at more than its status."""
+EXCHANGE = 20.0
+"""Seconds for sending a message and reading the answer, once connected."""
+DEFAULT_PORTS = {"http": 80, "https": 443}
+URL_LIMIT = 2000
 SECRET_PREFIX = "whsec_"  # noqa: S105  the prefix that Standard Webhooks gives to secrets
 
 
@@ -43,30 +41,46 @@ class Target:
     @classmethod
     def parse(cls, url: str, *, field: str = "url") -> Target:
         """Raises :class:`Invalid`. Plain HTTP is accepted for addresses of a private network alone."""
+        url = url.strip()
+        if len(url) > URL_LIMIT or any(char.isspace() or not char.isprintable() for char in url):
+            raise Invalid(f"a web address has no blanks and at most {URL_LIMIT} characters", field=field)
         try:
-            parts = urlsplit(url.strip())
+            parts = urlsplit(url)
             host, port = (parts.hostname or "").encode("idna").decode("ascii"), parts.port
         except ValueError:
             raise Invalid("this is not a web address", field=field) from None
-        if parts.scheme not in ("http", "https") or not host:
-            raise Invalid("a web address begins with https://", field=field)
-        if (
-            parts.username is not None
-            or parts.fragment
-            or any(char.isspace() or ord(char) < 32 for char in url.strip())
-        ):
-            raise Invalid("a web address here has no user name, no fragment and no blanks", field=field)
+        if parts.scheme not in DEFAULT_PORTS or not host or port == 0:
+            raise Invalid("a web address begins with https:// and a host", field=field)
+        if parts.username is not None or parts.fragment:
+            raise Invalid("a web address here has no user name and no fragment", field=field)
         if parts.scheme == "http" and not _is_private(host):
             raise Invalid("plain http is for addresses of your own network; use https", field=field)
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         if not path.isascii():
             raise Invalid("write the path of the address in its encoded form", field=field)
-        return cls(parts.scheme, host, port or (443 if parts.scheme == "https" else 80), path)
+        return cls(parts.scheme, host, port or DEFAULT_PORTS[parts.scheme], path)
+
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port alone: path and query may hold a token."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.scheme}://{host}" + ("" if self.port == DEFAULT_PORTS[self.scheme] else f":{self.port}")
 
 
 def new_secret() -> str:
     """A signing secret in the form of Standard Webhooks."""
     return SECRET_PREFIX + base64.b64encode(secrets.token_bytes(24)).decode("ascii")
+
+
+def checked_secret(secret: str, *, field: str = "secret") -> str:
+    """``secret`` if it is one of Standard Webhooks: 24 to 64 bytes, in base64. Raises :class:`Invalid`."""
+    try:
+        key = base64.b64decode(secret.removeprefix(SECRET_PREFIX), validate=True)
+    except (binascii.Error, ValueError):
+        key = b""
+    if not secret.startswith(SECRET_PREFIX) or not 24 <= len(key) <= 64:
+        raise Invalid(f"a signing secret is {SECRET_PREFIX} and then 24 to 64 bytes in base64", field=field)
+    return secret
 
 
 def signature(secret: str, message_id: str, timestamp: int, body: bytes) -> str:
@@ -75,8 +89,11 @@ def signature(secret: str, message_id: str, timestamp: int, body: bytes) -> str:
     return "v1," + base64.b64encode(hmac.digest(key, signed, "sha256")).decode("ascii")
 
 
-def post(target: Target, body: bytes, *, message_id: str, secret: str = "", kind: str = "application/json") -> None:
-    """Post ``body``, signed if there is a ``secret``. Raises :class:`Unavailable` unless the answer is a success."""
+def post(target: Target, body: bytes, *, message_id: str, secret: str = "", kind: str = "application/json") -> int:
+    """Post ``body``, signed if there is a ``secret``; the status of the answer, which is a success (2xx).
+
+    Raises :class:`Unavailable` when there is no answer or another one.
+    """
     headers = {"Content-Type": kind, "User-Agent": "Temps", "webhook-id": message_id}
     if secret:
         timestamp = int(time.time())
@@ -84,15 +101,17 @@ def post(target: Target, body: bytes, *, message_id: str, secret: str = "", kind
         headers["webhook-signature"] = signature(secret, message_id, timestamp, body)
     connection = _Connection(target)
     try:
-        connection.request("POST", target.path, body=body, headers=headers)
-        answer = connection.getresponse()
-        answer.read(ANSWER_LIMIT)
+        connection.connect()
+        with Watch(connection.sock, EXCHANGE):
+            connection.request("POST", target.path, body=body, headers=headers)
+            status = connection.getresponse().status
     except (OSError, http.client.HTTPException) as error:
-        raise Unavailable(f"{target.host} cannot be reached ({_reason(error)})") from None
+        raise Unavailable(f"{target.host} cannot be reached ({reason(error)})") from None
     finally:
         connection.close()
-    if not 200 <= answer.status < 300:
-        raise Unavailable(f"{target.host} answered with status {answer.status}")
+    if not 200 <= status < 300:
+        raise Unavailable(f"{target.host} answered with status {status}")
+    return status
 
 
 class _Connection(http.client.HTTPConnection):
@@ -101,33 +120,12 @@ class _Connection(http.client.HTTPConnection):
     def __init__(self, target: Target) -> None:
         super().__init__(target.host, target.port, timeout=TIMEOUT)
         self._target = target
+        self.default_port = DEFAULT_PORTS[target.scheme]  # HTTPConnection leaves it out of Host
 
     def connect(self) -> None:
         self.sock = connect(self._target.host, self._target.port)
         if self._target.scheme == "https":
-            self.sock = ssl.create_default_context().wrap_socket(self.sock, server_hostname=self._target.host)
-
-
-def connect(host: str, port: int) -> socket.socket:
-    """A TCP connection to ``host`` at the first of its addresses that answers and is no forbidden one."""
-    refused: OSError = OSError("no address")
-    for _family, _type, _protocol, _name, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
-        if is_forbidden(str(address[0])):
-            refused = PermissionError("an address that is not allowed")
-            continue
-        try:
-            return socket.create_connection((str(address[0]), port), timeout=TIMEOUT)
-        except OSError as error:
-            refused = error
-    raise refused
-
-
-def is_forbidden(text: str) -> bool:
-    """Link-local (RFC 3927, RFC 4291: also where clouds answer with credentials), multicast, unspecified."""
-    address = ip_address(text.partition("%")[0])
-    mapped = getattr(address, "ipv4_mapped", None)
-    address = mapped or address
-    return address.is_link_local or address.is_multicast or address.is_unspecified
+            self.sock = in_tls(self.sock, self._target.host, tls_context())
 
 
 def _is_private(host: str) -> bool:
@@ -137,11 +135,3 @@ def _is_private(host: str) -> bool:
         return ip_address(host).is_private and not is_forbidden(host)
     except ValueError:
         return False
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return "its certificate is not trusted"
-    if isinstance(error, TimeoutError):
-        return "no answer in time"
-    return getattr(error, "strerror", None) or str(error) or type(error).__name__

@@ -20,7 +20,7 @@ from rbac.models import Grant
 from temps.lib import clock
 from temps.lib.actor import Actor
 from temps.lib.errors import Conflict, Invalid, NotFound
-from temps.logs import mask_one_time_tokens
+from temps.logs import mask_secrets
 from tests.accounts.events import entries
 from tests.world import PASSWORD, World, build
 
@@ -125,7 +125,7 @@ def test_the_token_reaches_no_log(client: Client, caplog: pytest.LogCaptureFixtu
     client.get(f"/accounts/setup/{made}/")
     line = next(record for record in caplog.records if record.name == "temps.request")
     assert made not in str(line.msg)
-    told = mask_one_time_tokens(None, "", {"event": f"Gone: /accounts/setup/{made}/", "status": 410})
+    told = mask_secrets(None, "", {"event": f"Gone: /accounts/setup/{made}/", "status": 410})
     assert told == {"event": "Gone: /accounts/setup/[token]/", "status": 410}
     assert logging.getLogger("django.request").level <= logging.WARNING
 

@@ -40,7 +40,7 @@ def test_no_list_answers_questions_about_the_hashes_of_keys(signed_in: SignedIn,
     "address",
     [
         *("accounts/user/?kind__exact=person", "accounts/user/?is_active__exact=1", "rbac/grant/?role=owner"),
-        *("secrets_vault/variable/?env=-&is_secret__exact=1", "audit/event/?user_id=operator&result=success"),
+        *("secrets_vault/variable/?env=-&is_secret__exact=1", "audit/event/?user=operator&result=success"),
         *("audit/event/?project=shop", "certificates/domain/?tls__exact=auto", "firewall/iprule/?family__exact=4"),
     ],
 )

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,8 +13,9 @@ from rest_framework.test import APIClient
 from audit.actions import Action
 from audit.models import Event
 from audit.services import record
+from projects.services import create_project
 from temps.lib.actor import Actor, Credential, CredentialKind
-from tests.world import World
+from tests.world import World, acting
 
 pytestmark = [pytest.mark.django_db, pytest.mark.promise("L-05")]
 URL = "/api/v1/audit/events/"
@@ -64,7 +66,16 @@ def test_a_made_up_cursor_is_answered_and_not_run(world: World, api: Api, cursor
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("operation", "DEPLOYMENT_CREAT"), ("result", "maybe"), ("since", "soon"), ("text", "x" * 300), ("usr", "me")],
+    [
+        *(
+            ("operation", "DEPLOYMENT_CREAT"),
+            ("result", "maybe"),
+            ("since", "soon"),
+            ("text", "x" * 300),
+            ("usr", "me"),
+        ),
+        *(("until", "never"), ("address", "10.0.0.1/8"), ("operation", "SECRIT_*"), ("request", "y" * 300)),
+    ],
 )
 def test_a_wrong_filter_is_named_and_shows_nothing(world: World, api: Api, name: str, value: str) -> None:
     answer = api(world.admin).get(URL, {name: value})
@@ -100,3 +111,32 @@ def test_nothing_but_reading_is_offered(world: World, api: Api) -> None:
     event = Event.objects.earliest("id")
     for method in (client.post, client.put, client.patch, client.delete):
         assert method(f"{URL}{event.public_id}/").status_code == 405
+
+
+def test_a_filter_given_twice_is_refused(world: World, api: Api) -> None:
+    answer = api(world.admin).get(f"{URL}?project=shop&project=other")
+    assert (answer.status_code, list(answer.json()["errors"])) == (400, ["project"])
+
+
+def test_an_address_a_resource_and_a_request_can_be_asked_for(world: World, api: Api) -> None:
+    create_project("Mine", actor=acting(world.admin))
+    asked = {"address": "192.0.2.0/24", "resource": "project:mine", "request": "test-request", "until": "2999-01-01"}
+    answer = api(world.admin).get(URL, asked).json()
+    assert [entry["resourceId"] for entry in answer["results"]] == ["mine"]
+    assert api(world.admin).get(URL, asked | {"address": "192.0.3.0/24"}).json()["results"] == []
+
+
+@pytest.mark.promise("R-05")
+@pytest.mark.parametrize(
+    "asked",
+    [
+        *({"request": "shared"}, {"text": "shared secret plan"}, {"resource": "thing:plan"}, {"project": "other"}),
+        *({"address": "198.51.100.0/24"}, {"user": "outsider@example.com"}, {"operation": "SETTINGS_*"}),
+    ],
+)
+def test_no_filter_shows_what_happened_in_another_project(world: World, api: Api, asked: dict[str, str]) -> None:
+    actor = replace(acting(world.outsider), address="198.51.100.7", request_id="shared")
+    with transaction.atomic():
+        record(actor, Action.SETTINGS_UPDATE, ("thing", "plan"), "shared secret plan", project="other")
+    assert api(world.owner).get(URL, asked).json()["results"] == []
+    assert len(api(world.outsider).get(URL, asked).json()["results"]) >= 1

@@ -1,15 +1,18 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from django.core.management import call_command
 from django.core.management.base import CommandError
 
+from audit.folding import close_folds, record_denial
 from audit.models import Event
-from audit.folding import record_denial
 from projects.services import create_project
+from temps.lib import clock
 from temps.lib.errors import Denied
 from tests.world import World, acting
 
@@ -66,8 +69,28 @@ def test_acting_as_someone_shows_what_they_may_see(world: World, logs: Any) -> N
         (("--operation", "PROJECT_CRETE"), "perhaps PROJECT_CREATE"),
         (("--result", "sucess"), "perhaps success"),
         (("--since", "soon"), "30m"),
+        (("--until", "later"), "30m"),
+        (("--address", "10.0.0.1/8"), "192.0.2.0/24"),
     ],
 )
 def test_a_wrong_filter_is_told_in_one_line(world: World, logs: Any, arguments: tuple[str, str], message: str) -> None:
     with pytest.raises(CommandError, match=message):
         logs(*arguments)
+
+
+def test_repetitions_are_told_with_their_count(world: World, logs: Any) -> None:
+    denied = Denied("no", actor=acting(world.nobody), permission="secrets:reveal")
+    with time_machine.travel(clock.now() - timedelta(hours=1)):
+        for _ in range(42):
+            record_denial(denied)
+    close_folds()
+    _head, last, first = logs("--result", "denied,failure", "--user", "nobody@example.com")
+    assert " no … 41 more times " in last
+    assert " no  " in first
+
+
+def test_address_resource_request_and_until_are_asked_for_as_in_the_api(world: World, logs: Any) -> None:
+    create_project("Mine", actor=acting(world.admin))
+    asked = ("--address", "192.0.2.0/24", "--resource", "project:mine", "--request", "test-request")
+    assert len(logs(*asked)) == 2
+    assert logs(*asked, "--until", "1h") == []

@@ -43,12 +43,23 @@ def test_whether_there_is_a_secret_may_be_told() -> None:
         "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl",
         "Authorization: Bearer abcdef0123456789abcdef",
         "postgresql://app:hunter2@db/app",
+        "curl tmp_0123456789_hunter2hunter2hunter2hunter2hunter2X",
+        "whsec_aHVudGVyMg== of a webhook",
+        "/hooks?token=hunter2hunter2&x=1",
+        "CLIENT_SECRET=hunter2",
     ],
 )
 def test_what_looks_like_a_secret_is_masked_wherever_it_stands(text: str) -> None:
     for found in (masked_text(f"failed: {text}"), masked({"detail": text})["detail"]):
         assert MASK in found
-        assert not any(part in found for part in ("MIGH", "MHcC", "c2lnb", "abcdef01", "hunter2"))
+        assert not any(part in found for part in ("MIGH", "MHcC", "c2lnb", "abcdef01", "hunter2", "aHVud"))
+
+
+@pytest.mark.parametrize(
+    "text", ["tmp_0123456789_… of CI", "key=API_URL", "the token= of it", "secret_name and tokens"]
+)
+def test_what_names_a_secret_and_is_none_stays_readable(text: str) -> None:
+    assert masked_text(text) == text
 
 
 @given(JSON)

@@ -9,8 +9,8 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from audit.actions import Action, Result
-from audit.models import AppendOnly, Event
 from audit.folding import record_denial
+from audit.models import AppendOnly, Event
 from audit.services import METADATA_LIMIT, record
 from projects.models import Project
 from projects.services import create_project, update_project

@@ -2,7 +2,8 @@
 
 The two sides of a ratio are timed in turn, in one process, so that whatever else the machine does slows both alike;
 the medians are shown. Absolute times are this machine's and say little elsewhere. First on SQLite in a temporary
-directory, then, where it is installed, on a private PostgreSQL (which is told not to wait for the disk).
+directory, then, where it is installed, on a private PostgreSQL that is told not to wait for the disk; last the audit
+log, on one that waits for it as it does by default.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import tempfile
 from tests import peers
 
 
-def run(label: str, database_url: str) -> int:
+def run(label: str, database_url: str, module: str = "tests.bench.measure") -> int:
     print(f"\n{label}", flush=True)
     with tempfile.TemporaryDirectory(prefix="temps-bench-") as directory:
         environment = {
@@ -25,7 +26,7 @@ def run(label: str, database_url: str) -> int:
             "RATE_LIMIT_ENABLED": "false",
             "REDIS_URL": "",
         }
-        command = [sys.executable, "-m", "tests.bench.measure"]
+        command = [sys.executable, "-m", module]
         return subprocess.run(command, env=os.environ | environment).returncode
 
 
@@ -34,6 +35,8 @@ def main() -> int:
     if peers.has_postgresql():
         with peers.postgresql() as url:
             failed = run("PostgreSQL", url) or failed
+        with peers.postgresql(durable=True) as url:
+            failed = run("PostgreSQL, waiting for the disk", url, "tests.bench.audit") or failed
     else:
         print("\nnot run: PostgreSQL (apt-get install postgresql)")
     return failed

@@ -9,20 +9,17 @@ from pathlib import Path
 from typing import Annotated
 
 from django_typer.management import command
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from typer import Option
+from typer import Argument, Option
 
 from accounts.cli import AsJson, AsUser, TempsCommand, acting
 from audit import keeper
-from audit.exporting.exports import file_of, request_export, run_export
-from audit.models import Event, ExportState
+from audit.exporting.cli import FORMATS, export_to, verify_export
+from audit.models import Event
 from audit.proof import recovery
 from audit.proof.cli import show_checkpoint, show_keys, verify_database
-from audit.reading import narrowed, visible_events, who
-from temps.lib.actor import Actor
+from audit.reading import FILTERS, narrowed, visible_events, who
 from temps.lib.cli import show_json, show_table
-from temps.lib.errors import Conflict, Invalid, Unavailable
+from temps.lib.errors import Invalid
 
 COLUMNS = ("TIME", "WHO", "OPERATION", "WHAT", "RESULT", "ADDRESS")
 
@@ -46,24 +43,32 @@ class Command(TempsCommand):
     def logs(
         self,
         limit: Annotated[int, Option("--limit", min=1, max=10_000, help="How many, newest first.")] = 50,
-        user: Annotated[str, Option("--user", help="Email or id of who did it.")] = "",
-        operation: Annotated[str, Option("--operation", help="Such as DEPLOYMENT_CREATE.")] = "",
-        project: Annotated[str, Option("--project", help="The slug.")] = "",
-        result: Annotated[str, Option("--result", help="success, denied or failure.")] = "",
-        since: Annotated[str, Option("--since", help="30m, 2h, 7d, or a date or time (UTC).")] = "",
-        text: Annotated[str, Option("--text", help="Found in the description or the resource id.")] = "",
+        user: Annotated[str, Option("--user", help=FILTERS["user"])] = "",
+        operation: Annotated[str, Option("--operation", help=FILTERS["operation"])] = "",
+        project: Annotated[str, Option("--project", help=FILTERS["project"])] = "",
+        result: Annotated[str, Option("--result", help=FILTERS["result"])] = "",
+        address: Annotated[str, Option("--address", help=FILTERS["address"])] = "",
+        since: Annotated[str, Option("--since", help=FILTERS["since"])] = "",
+        until: Annotated[str, Option("--until", help=FILTERS["until"])] = "",
+        text: Annotated[str, Option("--text", help=FILTERS["text"])] = "",
+        resource: Annotated[str, Option("--resource", help=FILTERS["resource"])] = "",
+        request: Annotated[str, Option("--request", help=FILTERS["request"])] = "",
         as_json: AsJson = False,
         as_user: AsUser = "",
     ) -> None:
-        """What happened, newest first."""
+        """What happened, newest first. An event that ends in "… 41 more times" counts repetitions of an earlier one."""
         rows = narrowed(
             visible_events(acting(as_user)),
             user=user,
             operation=operation,
             project=project,
             result=result,
+            address=address,
             since=since,
+            until=until,
             text=text,
+            resource=resource,
+            request=request,
         )
         events = rows.order_by("-id")[:limit]
         if as_json:
@@ -76,22 +81,21 @@ class Command(TempsCommand):
         self,
         start_date: Annotated[str, Option("--start-date", help="The first day (UTC), as 2024-01-01.")],
         end_date: Annotated[str, Option("--end-date", help="The last day (UTC), included.")],
-        file_format: Annotated[str, Option("--format", help="json")] = "json",
+        file_format: Annotated[str, Option("--format", help=FORMATS)] = "json",
         file: Annotated[str, Option("--file", help="Where to; the data directory if left out.")] = "",
         as_user: AsUser = "",
     ) -> None:
-        """Write the events of these days to a file that only you can read."""
+        """Write the entries of these days, and their proof, to files that only you can read."""
         start, end = _day(start_date, "--start-date"), _day(end_date, "--end-date")
-        target = _free(Path(file)) if file else None
-        actor = acting(as_user)
-        export = request_export(start, end, actor=actor, file_format=file_format, in_background=False)
-        done = _with_progress_bar(export.public_id, target, actor)
-        print(target or file_of(export))
-        Console(stderr=True, highlight=False).print(f"{done} events")
+        export_to(file, start, end, file_format, actor=acting(as_user))
 
     @command()
     def verify(
         self,
+        file: Annotated[
+            Path | None,
+            Argument(metavar="[FILE]", help="An export, verified without a database; the log itself if left out."),
+        ] = None,
         public_key: Annotated[
             str,
             Option("--public-key", metavar="KEY", help="A verifier key or a file with one; else the log's own."),
@@ -100,9 +104,20 @@ class Command(TempsCommand):
             list[Path] | None,
             Option("--checkpoint", metavar="NOTE", help="A checkpoint kept elsewhere; repeatable."),
         ] = None,
+        proof: Annotated[
+            Path | None, Option("--proof", help="The proof of FILE; FILE.proof.json if left out and not in it.")
+        ] = None,
         as_json: AsJson = False,
     ) -> None:
-        """Hold the log against its signed checkpoints; exit status 1 and the first bad entry unless it is whole."""
+        """Hold the log, or an export of it, against its signed checkpoints; exit status 1 and the first bad entry
+        unless it is whole."""
+        if file is not None:
+            if checkpoint:
+                raise Invalid("--checkpoint is for the log itself: an export carries its own", field="checkpoint")
+            verify_export(file.expanduser(), public_key, proof, as_json=as_json)
+            return
+        if proof is not None:
+            raise Invalid("--proof is for an export: name its file", field="proof")
         verify_database(public_key, checkpoint or [], as_json=as_json)
 
     @command()
@@ -139,31 +154,3 @@ class Command(TempsCommand):
             print("the stored hashes were computed anew from the entries, and fit what was signed")
         if done.set_aside:
             print(f"the checkpoint file was ahead of the database; it is now {done.set_aside}")
-
-
-def _free(path: Path) -> Path:
-    path = path.expanduser().absolute()
-    if path.exists():
-        raise Conflict(f"{path} exists already; nothing was written", field="file")
-    if not path.parent.is_dir():
-        raise Invalid(f"there is no directory {path.parent}", field="file")
-    return path
-
-
-def _with_progress_bar(public_id: str, target: Path | None, actor: Actor) -> int:
-    """Write the file in this process; how many events it holds."""
-    columns = (TextColumn("exporting"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("export", total=None)
-        export = run_export(
-            public_id,
-            actor=actor,
-            target=target,
-            progress=lambda done, total: bar.update(task, completed=done, total=total),
-        )
-    if export is None:
-        raise Unavailable("the worker has taken this export over: see it in the console")
-    if export.state == ExportState.FAILED:
-        raise Unavailable(export.error)
-    return export.done

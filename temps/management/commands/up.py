@@ -32,7 +32,7 @@ def say(line: str) -> None:
 
 
 class Command(TempsCommand):
-    help = "Start Temps: console, API, worker and scheduler, until Ctrl-C."
+    help = "Start Temps: console, API, worker, scheduler and auditor, until Ctrl-C."
 
     def handle(
         self,
@@ -53,6 +53,7 @@ class Command(TempsCommand):
         supervisor.add("web", web_command(host, port), **_hosts_for(host))
         supervisor.add("worker", worker_command())
         supervisor.add("scheduler", scheduler_command())
+        supervisor.add("auditor", auditor_command())
         supervisor.start()
         try:
             wait_until_it_answers(url, supervisor)
@@ -103,6 +104,10 @@ def worker_command() -> list[str]:
 
 def scheduler_command() -> list[str]:
     return [sys.executable, "-m", "celery", "--app", "temps", "--quiet", "beat", "--loglevel", "WARNING", "--pidfile="]
+
+
+def auditor_command() -> list[str]:
+    return [sys.executable, "-m", "temps", "audit", "keep"]
 
 
 def wait_until_it_answers(url: str, supervisor: Supervisor) -> None:

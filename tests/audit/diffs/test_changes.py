@@ -142,6 +142,19 @@ def test_the_rows_of_auditlog_carry_the_request_and_the_event(world: World) -> N
     assert (row.object_pk, row.actor, row.remote_addr) == ("shop", None, None)
 
 
+def test_they_carry_the_id_that_the_request_was_answered_with(world: World, signed_in: Any) -> None:
+    form = {"name": "Store", "description": ""}
+    answer = signed_in(world.admin).post(f"/projects/project/{world.project.pk}/change/", form)
+    row = LogEntry.objects.get(object_pk="shop", changes__has_key="name", action=LogEntry.Action.UPDATE)
+    assert (answer.status_code, row.cid) == (302, answer["X-Request-Id"])
+    assert newest(Action.PROJECT_UPDATE).request_id == row.cid
+
+
+def test_a_command_has_an_id_of_its_own(world: World) -> None:
+    update_project(world.project, name="Store", actor=world.operator)
+    assert LogEntry.objects.latest("id").cid == world.operator.request_id
+
+
 def test_history_stays_when_its_object_goes(world: World) -> None:
     before = LogEntry.objects.filter(object_pk="shop").count()
     delete_project(world.project, actor=world.operator)

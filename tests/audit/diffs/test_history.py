@@ -102,7 +102,7 @@ def test_what_the_event_had_no_room_for_comes_from_beside_it(world: World, api: 
 def test_the_api_tells_the_changes_of_an_object_and_of_a_request(world: World, api: Api) -> None:
     grant = assign_role(world.viewer, "member", project=world.project, actor=acting(world.admin))
     found = changes(api(world.admin), resource_type="grant", resource_id=grant.public_id)
-    assert [one["changes"] for one in found][0] == {"role": ["viewer", "member"]}
+    assert found[0]["changes"] == {"role": ["viewer", "member"]}
     assert (found[0]["resourceType"], found[0]["operation"]) == ("user", "ROLE_ASSIGN")
     of_request = changes(api(world.admin), request_id="test-request")
     assert found[0]["eventId"] in [one["eventId"] for one in of_request]

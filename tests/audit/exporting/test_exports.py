@@ -18,35 +18,24 @@ from rest_framework.test import APIClient
 
 from audit import tasks
 from audit.actions import Action, Result
-from audit.exporting import exports
-from audit.exporting.exports import continue_exports, file_of, open_export, request_export, run_export
+from audit.exporting import exports, writing
+from audit.exporting.exports import continue_exports, file_of, open_export, run_export
 from audit.models import Event, Export, ExportState
+from audit.proof.sealer import seal_everything
 from audit.services import record
 from temps.lib.actor import Actor, Credential, CredentialKind
+from temps.lib.crypto import Key, Keyring
 from temps.lib.errors import Conflict, Denied, Invalid, NotFound, Unavailable
+from tests.audit.exporting.made import FIRST, LAST, SYSTEM, a_month, asked, exported, happened, proof_of, verified
 from tests.world import World, acting
 
 pytestmark = [pytest.mark.django_db, pytest.mark.promise("L-06")]
 URL = "/api/v1/audit/exports/"
-SYSTEM = Actor.system("audit.export")
-FIRST, LAST = date(2024, 1, 1), date(2024, 1, 31)
 
 
 @pytest.fixture(autouse=True)
 def _own_data_dir(data_dir: Path) -> None:
     """Files of exports end up in a directory of the test's own."""
-
-
-def at(moment: datetime, description: str = "", **metadata: str) -> Event:
-    return Event(timestamp=moment, description=description, result=Result.SUCCESS, metadata=metadata)
-
-
-def event_at(*moments: str) -> None:
-    Event.objects.bulk_create(at(datetime.fromisoformat(one).replace(tzinfo=UTC), one) for one in moments)
-
-
-def asked(actor: Actor | None = None, start: date = FIRST, end: date = LAST) -> Export:
-    return request_export(start, end, actor=actor or Actor.operator(), in_background=False)
 
 
 def finished(export: Export) -> dict[str, Any]:
@@ -57,36 +46,32 @@ def finished(export: Export) -> dict[str, Any]:
     return document
 
 
-def test_both_days_are_included_to_their_last_microsecond() -> None:
-    inside = ["2024-01-01T00:00:00", "2024-01-15T12:00:00", "2024-01-31T23:59:59.999999"]
-    event_at("2023-12-31T23:59:59.999999", *inside, "2024-02-01T00:00:00")
-    document = finished(asked())
-    assert [entry["description"] for entry in document["events"]] == inside
-    assert (document["count"], document["startDate"], document["endDate"]) == (3, "2024-01-01", "2024-01-31")
-
-
 def test_the_file_is_private_whole_and_says_its_sum() -> None:
-    event_at(*["2024-01-15T12:00:00"] * 2)
+    a_month(2)
     export = asked()
     finished(export)
     data = file_of(export).read_bytes()
     assert stat.S_IMODE(file_of(export).stat().st_mode) == 0o600
     assert (export.sha256, export.size) == (hashlib.sha256(data).hexdigest(), len(data))
-    assert (export.state, export.done, export.total, export.progress) == (ExportState.DONE, 2, 2, 100)
+    assert (export.state, export.done, export.total, export.progress) == (ExportState.DONE, 3, 3, 100)
+
+
+@pytest.mark.parametrize("file_format", ["ndjson", "csv", "cef", "ocsf"])
+def test_the_proof_lies_beside_the_file_and_is_as_private(file_format: str) -> None:
+    a_month(2)
+    path = exported(file_format)
+    assert stat.S_IMODE(proof_of(path).stat().st_mode) == 0o600
+    assert {one.name for one in path.parent.iterdir()} == {path.name, f"{path.name}.proof.json"}
 
 
 def test_an_entry_in_the_file_is_the_documented_one() -> None:
-    event_at("2024-01-15T12:00:00")
-    assert finished(asked())["events"] == [Event.objects.get(description="2024-01-15T12:00:00").as_entry()]
-
-
-def test_an_export_of_nothing_is_a_valid_document() -> None:
-    assert finished(asked())["events"] == []
+    a_month(1)
+    assert finished(asked())["events"][0] == Event.objects.get(position=0).as_entry()
 
 
 def test_chunks_join_without_loss_and_progress_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(exports, "CHUNK", 3)
-    event_at(*[f"2024-01-15T12:00:{second:02}" for second in range(8)])
+    monkeypatch.setattr(writing, "CHUNK", 3)
+    a_month(7)
     told: list[tuple[int, int]] = []
     export = asked()
     run_export(export.public_id, actor=SYSTEM, progress=lambda done, total: told.append((done, total)))
@@ -94,9 +79,21 @@ def test_chunks_join_without_loss_and_progress_is_told(monkeypatch: pytest.Monke
     assert json.loads(file_of(export).read_text())["count"] == 8
 
 
+def test_a_log_that_cannot_be_sealed_is_not_exported(data_dir: Path) -> None:
+    a_month(1)
+    (data_dir / "encryption_key").write_text(Keyring((Key.generate(),)).dump())
+    export = asked()
+    run_export(export.public_id, actor=SYSTEM)
+    export.refresh_from_db()
+    assert (export.state, "encryption key" in export.error) == (ExportState.FAILED, True)
+    assert not list((data_dir / "exports").glob("*")) if (data_dir / "exports").exists() else True
+
+
 def test_memory_does_not_grow_with_the_number_of_events(monkeypatch: pytest.MonkeyPatch) -> None:
     def peak(count: int) -> int:
-        Event.objects.bulk_create(at(datetime(2024, 1, 15, tzinfo=UTC), filling="x" * 500) for _ in range(count))
+        for _ in range(count):
+            happened("2024-01-15T12:00:00", sealed=False, filling="x" * 500)
+        seal_everything()
         export = asked()
         tracemalloc.start()
         run_export(export.public_id, actor=SYSTEM)
@@ -104,9 +101,9 @@ def test_memory_does_not_grow_with_the_number_of_events(monkeypatch: pytest.Monk
         tracemalloc.stop()
         return used
 
-    monkeypatch.setattr(exports, "CHUNK", 100)
+    monkeypatch.setattr(writing, "CHUNK", 100)
     peak(100)
-    assert peak(3000) < 2 * peak(400)
+    assert peak(1500) < 2 * peak(300)
 
 
 def test_asking_and_downloading_are_recorded(world: World) -> None:
@@ -139,9 +136,10 @@ def test_another_administrator_does_not_get_the_file(world: World) -> None:
         open_export(export.public_id, actor=acting(world.admin))
 
 
-@pytest.mark.parametrize("start", [date.min, date(2024, 1, 1)])
+@pytest.mark.parametrize("start", [date.min, date(2024, 1, 1), date(2090, 1, 1)])
 def test_any_date_of_the_calendar_works(start: date) -> None:
-    assert finished(asked(start=start, end=date.max))["count"] > 0
+    a_month(1)
+    assert verified(exported(start=start, end=date.max)).whole
 
 
 def test_an_end_before_the_start_is_refused() -> None:
@@ -167,14 +165,14 @@ def left_running(export: Export, silent_for: timedelta, attempts: int = 1) -> No
 
 
 def test_a_killed_worker_s_export_is_finished_by_the_next() -> None:
-    event_at("2024-01-15T12:00:00")
+    a_month(1)
     export = asked()
     left_running(export, timedelta(minutes=5))
     assert not file_of(export).exists()
     tasks.continue_exports()
     export.refresh_from_db()
     assert (export.state, export.attempts) == (ExportState.DONE, 2)
-    assert json.loads(file_of(export).read_text())["count"] == 1
+    assert verified(file_of(export)).whole
 
 
 def test_a_working_worker_is_left_alone() -> None:
@@ -205,7 +203,7 @@ def test_an_export_that_kills_every_worker_is_given_up() -> None:
 
 
 def test_a_worker_that_was_overtaken_leaves_the_file_of_the_other_alone() -> None:
-    event_at("2024-01-15T12:00:00")
+    a_month(1)
     export = asked()
 
     def overtake(_done: int, _total: int) -> None:
@@ -227,8 +225,8 @@ def test_a_file_that_cannot_be_written_fails_with_the_reason(data_dir: Path) -> 
 
 
 def test_files_are_removed_after_seven_days() -> None:
-    export = asked()
-    finished(export)
+    export = asked(file_format="csv")
+    run_export(export.public_id, actor=SYSTEM)
     with time_machine.travel(datetime.now(UTC) + timedelta(days=6, hours=23)):
         continue_exports(actor=SYSTEM)
         assert file_of(export).exists()
@@ -267,7 +265,7 @@ def test_over_the_api_from_asking_to_the_file(
     tasks.export(public_id)
     shown = api(world.admin).get(f"{URL}{public_id}/").json()
     assert (shown["state"], shown["progress"]) == ("done", 100)
-    file = api(world.admin).get(shown["download"])
+    file = api(world.admin).get(f"{URL}{public_id}/download/")
     assert file["Cache-Control"] == "no-store"
     assert file["Content-Disposition"].startswith("attachment")
     assert json.loads(b"".join(file.streaming_content))["exportId"] == public_id  # type: ignore[attr-defined]
@@ -304,11 +302,11 @@ def export_command(*more: str) -> None:
 
 
 def test_the_command_writes_the_file_and_prints_its_path(capsys: pytest.CaptureFixture[str]) -> None:
-    event_at("2024-12-31T23:00:00")
+    a_month(1)
     export_command()
     path = Path(capsys.readouterr().out.strip())
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert json.loads(path.read_text())["count"] == 1
+    assert json.loads(path.read_text())["startDate"] == "2024-01-01"
 
 
 def test_the_command_never_replaces_a_file(tmp_path: Path) -> None:
@@ -320,7 +318,14 @@ def test_the_command_never_replaces_a_file(tmp_path: Path) -> None:
         export_command("--file", str(tmp_path / "no" / "such.json"))
     export_command("--file", str(tmp_path / "new.json"))
     assert there.read_text() == "mine"
-    assert json.loads((tmp_path / "new.json").read_text())["events"] == []
+    assert verified(tmp_path / "new.json").whole
+
+
+def test_the_command_never_replaces_a_proof_either(tmp_path: Path) -> None:
+    (tmp_path / "new.csv.proof.json").write_text("mine")
+    with pytest.raises(CommandError, match="exists already"):
+        export_command("--file", str(tmp_path / "new.csv"), "--format", "csv")
+    assert [one.name for one in tmp_path.glob("new*")] == ["new.csv.proof.json"]
 
 
 @pytest.mark.parametrize(
@@ -340,5 +345,5 @@ def test_events_recorded_while_the_file_is_written_are_not_in_it() -> None:
     export = asked(start=date(2024, 1, 1), end=date.max)
     run_export(export.public_id, actor=SYSTEM, progress=record_more)
     document = json.loads(file_of(export).read_text())
-    assert "late" not in [entry["resourceId"] for entry in document["events"]]
+    assert "late" not in {entry["resourceId"] for entry in document["events"]}
     assert document["count"] == len(document["events"])

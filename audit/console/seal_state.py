@@ -1,0 +1,70 @@
+"""How an event, or the whole log, stands with sealing, as people read it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from audit.models import Checkpoint, Event, Tree
+from rbac.permissions import Permission
+from rbac.services import allowed
+from temps.lib import clock
+from temps.lib.actor import Actor
+
+LATE = timedelta(minutes=1)
+"""Sealing takes seconds; what waits longer waits for something that does not come."""
+
+
+@dataclass(frozen=True, slots=True)
+class SealState:
+    """``state`` is sealed, waiting, late or failing: the name of the style."""
+
+    state: str
+    title: str
+    text: str
+    icon: str
+
+
+def state_of(event: Event, *, actor: Actor) -> SealState:
+    """How ``event`` stands.
+
+    Places in the log and reasons for a failure tell of other projects too, so that they are for whoever reads the
+    whole log.
+    """
+    reads_all = allowed(actor, Permission.AUDIT_READ)
+    if event.position is not None:
+        return _sealed(event.position, reads_all=reads_all)
+    found = log_state(actor=actor)
+    if found is not None and found.state == "failing":
+        return found
+    if clock.now() - event.timestamp > LATE:
+        return _late()
+    return SealState("waiting", "Waits to be sealed", "That takes a few seconds.", "hourglass_top")
+
+
+def log_state(*, actor: Actor) -> SealState | None:
+    """What is wrong with sealing; None when nothing is."""
+    tree = Tree.objects.filter(pk=1).first()
+    if tree is not None and tree.failure:
+        since = f" since {tree.failed_at:%Y-%m-%d %H:%M:%S} UTC" if tree.failed_at else ""
+        why = tree.failure if allowed(actor, Permission.AUDIT_READ) else "whoever runs Temps can see why"
+        text = f"Events are recorded all the same, and cannot be proven until it works again: {why}."
+        return SealState("failing", f"Sealing fails{since}", text, "gpp_bad")
+    oldest = Event.objects.filter(position=None).order_by("id").values_list("timestamp", flat=True).first()
+    return _late() if oldest is not None and clock.now() - oldest > LATE else None
+
+
+def _late() -> SealState:
+    text = "Events are recorded, and wait for longer than they should. The process that seals is part of temps up."
+    return SealState("late", "Sealing has not come by for more than a minute", text, "gpp_maybe")
+
+
+def _sealed(position: int, *, reads_all: bool) -> SealState:
+    checkpoint = Checkpoint.objects.filter(size__gt=position).order_by("size").first()
+    title = f"Sealed as entry {position}" if reads_all else "Sealed"
+    if checkpoint is None:
+        return SealState("late", title, "No checkpoint covers it: temps audit verify says more.", "gpp_maybe")
+    size = f", over the first {checkpoint.size} entries" if reads_all else ""
+    when = f"{checkpoint.created_at:%Y-%m-%d %H:%M:%S} UTC"
+    text = f"Covered by the signed checkpoint of {when}{size}, and by every later one."
+    return SealState("sealed", title, text, "verified_user")
