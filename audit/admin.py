@@ -17,7 +17,8 @@ from django.utils.html import format_html
 from django.utils.http import urlencode
 from unfold.decorators import display
 
-import audit.exporting.admin  # noqa: F401  (Django finds this module alone)
+import audit.exporting.admin
+import audit.retention.admin  # noqa: F401  (Django finds this module alone)
 from audit.console import views
 from audit.console.event_page import context_of
 from audit.console.filters import SIDEBAR

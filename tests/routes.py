@@ -19,6 +19,7 @@ from audit.alerts.channels import add_slack
 from audit.alerts.models import Alert, Rule
 from audit.alerts.services import create_rule
 from audit.exporting.exports import request_export, run_export
+from audit.proof.sealer import seal_everything
 from audit.reading import visible_events
 from audit.retention.services import place_hold
 from audit.sinks.services import create_sink
@@ -95,6 +96,8 @@ class Example:
     absent: dict[str, str] = field(default_factory=dict)
     project: Project | None = None
     """The project that the object belongs to; None for the platform."""
+    query: str = ""
+    """What a route needs besides its path, with its question mark."""
     owner: str = ""
     """The person of the world whose own it is, where others do not see it however much they hold."""
 
@@ -149,6 +152,17 @@ def _export(world: World) -> Example:
     return Example({"public_id": export.public_id}, {"public_id": f"exp_{ABSENT}"}, owner="admin")
 
 
+def _sealed_event(world: World) -> Example:
+    _variable(world)  # an event of this keyring: the test may have changed it since the world was built
+    seal_everything()
+    return _event(world)
+
+
+def _sizes(world: World) -> Example:
+    _sealed_event(world)
+    return Example(query="?first=1&second=1")
+
+
 def _hold(world: World) -> Example:
     hold = place_hold("a test", actor=world.operator)
     return Example({"public_id": hold.public_id}, {"public_id": f"hld_{ABSENT}"})
@@ -193,7 +207,8 @@ EXAMPLES: dict[str, Callable[[World], Example]] = {
     "alert-channel": _alert_channel,
     "alert-channel-test": _alert_channel,
     "audit-event": _event,
-    "audit-event-proof": _event,
+    "audit-event-proof": _sealed_event,
+    "audit-consistency": _sizes,
     "audit-hold": _hold,
     "audit-sink": _sink,
     "audit-sink-test": _sink,

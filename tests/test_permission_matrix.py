@@ -153,7 +153,7 @@ def test_everyone_gets_the_answer_that_their_roles_give(
     people: dict[str, User], world: World, api: Api, data_dir: Path, route: Route
 ) -> None:
     example = example_for(route, world)
-    url, wrong = route.url(example.values), []
+    url, wrong = route.url(example.values) + example.query, []
     for method in guarded(route):
         assert ask(api(), method, url, route).status_code == 401
         for name, user in people.items():

@@ -23,16 +23,16 @@ from rbac.permissions import Permission
 HASH = "32 bytes in base64."
 
 
-class KeyOut(serializers.Serializer[Any]):
+class PublicKeyOut(serializers.Serializer[Any]):
     id = serializers.CharField(help_text="Four bytes, hexadecimal; every signature begins with them.")
     algorithm = serializers.CharField()
     verifier_key = serializers.CharField(help_text="What temps audit verify FILE --public-key takes.")
     pem = serializers.CharField()
 
 
-class KeysOut(serializers.Serializer[Any]):
+class PublicKeysOut(serializers.Serializer[Any]):
     origin = serializers.CharField(help_text="The name of this log, the first line of every checkpoint.")
-    keys = KeyOut(many=True)
+    keys = PublicKeyOut(many=True)
 
 
 class CheckpointOut(serializers.ModelSerializer[Checkpoint]):
@@ -65,7 +65,7 @@ class Keys(APIView):
 
     permissions: ClassVar = {"GET": Access.PUBLIC}
 
-    @extend_schema(responses=KeysOut)
+    @extend_schema(responses=PublicKeysOut)
     def get(self, request: Request) -> Response:
         tree = Tree.objects.filter(pk=1).first()
         keys = published(tree) if tree else []

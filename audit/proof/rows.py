@@ -47,7 +47,7 @@ def entry(columns: Sequence[Any]) -> dict[str, Any]:
     details = orjson.loads(metadata)
     if not ADDED.isdisjoint(details):
         raise ValueError("stored metadata has a name that the entry adds")
-    return entry_in_text(instant, *before, details, result, public_id, request_id, project)
+    return entry_in_text(*(instant, *before, details, result, public_id, request_id, project))
 
 
 def _from_sqlite(text: str) -> str:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
-from django.urls import reverse
 from unfold.decorators import display
 
 from audit.retention.models import LegalHold, RetentionPolicy
@@ -30,8 +29,10 @@ class RetentionPolicyAdmin(ServiceAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         """There is one row, so the list is the row."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
         policy, _made = RetentionPolicy.objects.get_or_create(pk=1)
-        return redirect(reverse("admin:audit_retentionpolicy_change", args=[policy.pk]))
+        return self.changeform_view(request, str(policy.pk))
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **options: Any) -> Any:
         form = super().get_form(request, obj, change=change, **options)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
+from auditlog.models import LogEntry
 from django.db import connection, transaction
 from django.db.models import Max, Q, QuerySet
 from django.db.models.functions import TruncDate
@@ -32,6 +33,8 @@ SHORTEST = 30
 LONGEST = 36_500
 BATCH = 5000
 """Entries that one transaction removes."""
+NEAR = timedelta(hours=1)
+"""A row of auditlog and its event are written in one transaction, which takes some time."""
 CHECKPOINTS_KEPT = timedelta(days=30)
 """How long every checkpoint is kept; of older ones, the last of each day is."""
 
@@ -128,17 +131,19 @@ def _retire_batch(actor: Actor) -> int:
     days = _days()
     if days is None:
         return 0
-    positions = list(_due(days).order_by("position").values_list("position", flat=True)[:BATCH])
-    if not positions:
+    due = list(_due(days).order_by("position").values_list("position", "public_id", "timestamp")[:BATCH])
+    if not due:
         return 0
+    positions = [position for position, _id, _time in due if position is not None]
     signer, now = signer_for(tree), clock.now()
-    ranges = list(_ranges(position for position in positions if position is not None))
+    ranges = list(_ranges(positions))
     Retirement.objects.bulk_create(
         Retirement(first=first, last=last, note=signer.sign(str(RetirementText(tree.origin, first, last, now))))
         for first, last in ranges
     )
     with connection.cursor() as cursor:
         cursor.executemany("DELETE FROM audit_event WHERE position BETWEEN %s AND %s", ranges)
+    _forget_fields({public_id for _position, public_id, _time in due}, [time for _position, _id, time in due])
     record(
         actor,
         Action.AUDIT_RETIRE,
@@ -147,6 +152,15 @@ def _retire_batch(actor: Actor) -> int:
         metadata={"count": len(positions), "first": positions[0], "last": positions[-1], "days": days},
     )
     return len(positions)
+
+
+def _forget_fields(events: set[str], times: list[datetime]) -> None:
+    """What the fields were before and after goes with the event that tells of it (``audit.diffs``)."""
+    near = LogEntry.objects.filter(timestamp__gte=min(times) - NEAR, timestamp__lte=max(times) + NEAR)
+    rows = near.values_list("pk", "additional_data").iterator(BATCH)
+    gone = [key for key, data in rows if (data or {}).get("event") in events]
+    for start in range(0, len(gone), 500):
+        near.filter(pk__in=gone[start : start + 500]).delete()
 
 
 def _due(days: int) -> QuerySet[Event]:

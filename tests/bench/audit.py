@@ -97,7 +97,7 @@ class Writers:
         """Events a second, all processes together."""
         start = time.perf_counter()
         for process in self.processes:
-            assert process.stdin is not None  # noqa: S101
+            assert process.stdin is not None
             process.stdin.write(f"{how}\n")
             process.stdin.flush()
         self._each_says_something()

@@ -147,11 +147,14 @@ def test_a_keyring_that_becomes_readable_by_others_is_refused_at_once(data_dir: 
     assert value_of(world) == "s3cret-value"
 
 
-def test_what_is_not_secret_goes_on_without_the_key(data_dir: Path, world: World) -> None:
+def test_without_the_key_not_even_what_is_plain_is_changed(data_dir: Path, world: World) -> None:
+    """A change that cannot be recorded does not happen, and an event needs the keyring for its code."""
     sealed_variable(world)
-    (data_dir / "encryption_key").unlink()
     set_variable(world.project, "PLAIN", "1", actor=world.operator)
-    assert value_of(world, "PLAIN") == "1"
+    (data_dir / "encryption_key").unlink()
+    with pytest.raises(KeyUnavailable):
+        set_variable(world.project, "PLAIN", "2", actor=world.operator)
+    assert Variable.objects.get(key="PLAIN").versions.count() == 1
 
 
 def test_a_damaged_keyring_says_where(data_dir: Path, world: World) -> None:

@@ -10,6 +10,7 @@ from audit.sinks import streams
 from audit.sinks.streams import Streams
 
 
+@pytest.mark.django_db
 @pytest.mark.promise("L-07")
 @pytest.mark.parametrize("error", [OperationalError, InterfaceError])
 def test_a_database_that_goes_away_does_not_end_the_streams(
