@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import time_machine
+from auditlog.models import LogEntry
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection, transaction
@@ -20,6 +21,7 @@ from audit.proof.tiles import Tiles
 from audit.retention.services import place_hold, release_hold, retire_due, set_retention
 from audit.services import record
 from audit.tasks import retire
+from projects.services import create_project
 from temps.lib import clock
 from temps.lib.actor import Actor
 from temps.lib.errors import Conflict, Denied, Invalid, NotFound
@@ -228,3 +230,16 @@ def test_a_hold_in_the_console(signed_in: Callable[..., Client], world: World) -
     client.post("/audit/legalhold/", chosen)
     hold.refresh_from_db()
     assert hold.released_by == world.admin.email
+
+
+def test_what_the_fields_were_goes_with_the_event_that_tells_of_it(world: World) -> None:
+    with time_machine.travel(clock.now() - timedelta(days=100)):
+        old = create_project("Old", slug="old", actor=OPERATOR)
+    seal()
+    new = create_project("New", slug="new", actor=OPERATOR)
+    seal()
+    set_retention(90, actor=OPERATOR)
+    retire_due(actor=SYSTEM)
+    told = LogEntry.objects.filter(content_type__model="project").values_list("object_repr", flat=True)
+    assert str(old) not in told
+    assert str(new) in told
