@@ -17,6 +17,7 @@ from audit.folding import record_folded
 from audit.services import record
 from temps.lib import clock
 from temps.lib.actor import Actor
+from temps.lib.errors import Unavailable
 
 WRITE_EVERY = timedelta(minutes=1)
 TELL_EVERY = timedelta(hours=1)
@@ -30,17 +31,29 @@ def note_use(key: ApiKey, *, actor: Actor) -> None:
     kept = key.last_used_at is not None and now - key.last_used_at < WRITE_EVERY
     if kept and not elsewhere:
         return
+    try:
+        _write(key, address, actor=actor, kept=kept, elsewhere=elsewhere)
+    except Unavailable:
+        cache.delete(_told(f"{key.pk}:{address}"))  # it was not told after all
+        raise
+
+
+def _write(key: ApiKey, address: str, *, actor: Actor, kept: bool, elsewhere: bool) -> None:
     with transaction.atomic():
         # Of the requests that arrive together one writes.
         row = ApiKey.objects.filter(pk=key.pk, last_used_at=key.last_used_at)
-        mine = not kept and row.update(last_used_at=now, last_used_ip=address)
+        mine = not kept and row.update(last_used_at=clock.now(), last_used_ip=address)
         if elsewhere or (mine and _tells(str(key.pk))):
             record(actor, Action.API_KEY_USE, key, f"the API key '{key.name}' was used")
 
 
 def _tells(what: str) -> bool:
     """Whether this was not told in the last hour."""
-    return bool(cache.add(f"api-key-told:{what}", 1, TELL_EVERY.total_seconds()))
+    return bool(cache.add(_told(what), 1, TELL_EVERY.total_seconds()))
+
+
+def _told(what: str) -> str:
+    return f"api-key-told:{what}"
 
 
 def note_refusal(key: ApiKey, reason: str, *, actor: Actor) -> None:

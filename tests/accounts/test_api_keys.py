@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 import time_machine
@@ -26,7 +27,7 @@ from rbac.permissions import Permission
 from rbac.services import allowed, assign_role, remove_role
 from temps.lib import clock
 from temps.lib.actor import Actor, ActorKind, Credential, CredentialKind
-from temps.lib.errors import Conflict, Denied, Invalid, NotFound, Unauthenticated
+from temps.lib.errors import Conflict, Denied, Invalid, NotFound, Unauthenticated, Unavailable
 from tests.accounts.events import entries
 from tests.world import World, acting, enrol
 
@@ -197,6 +198,18 @@ def test_the_last_use_is_kept_once_a_minute(world: World) -> None:
         assert (key.last_used_at, key.last_used_ip) == (clock.now(), "192.0.2.11")
     # A use from another address is told at once; the last use is still kept once a minute.
     assert [entry["ipAddress"] for entry in entries("API_KEY_USE")] == ["192.0.2.11", "192.0.2.11", HERE]
+
+
+@pytest.mark.promise("L-03")
+def test_a_use_from_elsewhere_that_could_not_be_recorded_is_told_the_next_time(world: World) -> None:
+    _key, token = made_for(world.owner)
+    come(token)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("audit.services.append", Mock(side_effect=Unavailable("disk full")))
+        with pytest.raises(Unavailable):
+            come(token, "192.0.2.11")
+    come(token, "192.0.2.11")
+    assert [entry["ipAddress"] for entry in entries("API_KEY_USE")] == ["192.0.2.11", HERE]
 
 
 @pytest.mark.promise("L-01")
