@@ -21,7 +21,7 @@ from django.db import DatabaseError, connection, transaction
 from audit.actions import Action, Result
 from audit.diffs import sealed
 from audit.models import ENTRY_COLUMNS, Event, Fold
-from audit.services import append, record
+from audit.services import append, is_ours, record
 from temps.lib import clock
 from temps.lib.actor import Actor
 from temps.lib.errors import Denied, Unavailable
@@ -122,7 +122,8 @@ def _tell(fold: Fold) -> bool:
     if not fold.count:
         return False
     first = Event.objects.filter(public_id=fold.event).first()
-    if first is None:
+    if first is None or first.result == Result.SUCCESS or not is_ours(first):
+        # Removed by retention; or put there by someone who wants it told again as if Temps had written it.
         log.warning("audit.first_is_gone", first=fold.event, count=fold.count)
         first = _stand_in(fold)
     again = f" … {fold.count} more {'time' if fold.count == 1 else 'times'}"
@@ -139,7 +140,7 @@ def _tell(fold: Fold) -> bool:
 
 
 def _stand_in(fold: Fold) -> Event:
-    """For a first event that retention has removed while nothing was running: the count is told all the same."""
+    """For a first event that is gone, or is not one that Temps folded: the count is told all the same."""
     system = Actor.system("audit.close_folds")
     return Event(
         actor_kind=system.kind.value,

@@ -15,7 +15,8 @@ from audit.diffs.identity import identity_of
 from audit.masking import masked, masked_text, printable
 from audit.models import Event
 from audit.proof.canonical import PURPOSE, canonical
-from secrets_vault.sealing import authenticate
+from audit.proof.rows import ADDED
+from secrets_vault.sealing import authenticate, is_authentic
 from temps.lib.actor import Actor, ActorKind
 from temps.lib.errors import Invalid, Unavailable
 
@@ -90,6 +91,16 @@ def append(event: Event, changed: Sequence[noticed.Noticed] = ()) -> None:
     except DatabaseError as error:
         log.error("audit.not_recorded", operation=event.operation, error=type(error).__name__)
         raise Unavailable("the audit log cannot be written, so nothing was changed") from error
+
+
+def is_ours(event: Event) -> bool:
+    """Whether Temps wrote ``event`` as it stands: before what it says is told again under a new code."""
+    try:
+        data = canonical(event.as_entry())
+    except (TypeError, ValueError):
+        return False
+    hidden = not ADDED.isdisjoint(event.metadata)
+    return not hidden and event.code is not None and is_authentic(data, event.code, purpose=PURPOSE)
 
 
 def _details(actor: Actor, action: Action, metadata: dict[str, Any]) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from audit.actions import Action, Result
 from audit.folding import WINDOW, close_folds, record_denial, record_folded
 from audit.models import Event, Fold
 from audit.proof.sealer import seal_everything
-from audit.services import append
+from audit.services import append, record
 from audit.tasks import close_folds as task
 from temps.celery_config import beat_schedule
 from temps.lib import clock
@@ -285,3 +285,45 @@ def test_a_count_goes_with_the_transaction_that_made_it() -> None:
         refuse(5)
         transaction.set_rollback(True)
     assert Fold.objects.get().count == 0
+
+
+def forge(**columns: object) -> str:
+    """What somebody with the database alone makes of the first event of the fold; its description."""
+    fold = Fold.objects.get()
+    row = Event.objects.filter(public_id=fold.event)
+    with connection.cursor() as cursor:
+        for name, value in columns.items():
+            cursor.execute(f"UPDATE audit_event SET {name} = %s WHERE public_id = %s", [value, fold.event])  # noqa: S608
+    return row.get().description
+
+
+@pytest.mark.promise("L-04")
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"description": "revealed API_URL", "user_email": "innocent@example.com"},
+        {"metadata": '{"credential": "session", "eventId": "evt_other"}'},
+        {"code": None},
+    ],
+)
+def test_what_was_forged_is_not_told_again_under_our_code(travel: Any, columns: dict[str, object]) -> None:
+    refuse(3)
+    seal_everything()
+    forge(**columns)
+    travel.shift(LATER)
+    assert close_folds() == 1
+    again = Event.objects.latest("id")
+    assert again.user_email != "innocent@example.com"
+    assert again.description == "what was recorded as an entry that is gone by now … 2 more times"
+
+
+@pytest.mark.promise("L-04")
+def test_a_counter_put_onto_a_success_does_not_multiply_it(travel: Any) -> None:
+    with transaction.atomic():
+        done = record(Actor.operator(), Action.PROJECT_CREATE, ("project", "shop"), "created shop")
+    Fold.objects.create(key="k" * 64, event=done.public_id, count=7)
+    travel.shift(LATER)
+    assert close_folds() == 1
+    again = Event.objects.latest("id")
+    assert (again.operation, again.result) == (Action.PERMISSION_CHECK, Result.DENIED)
+    assert "created shop" not in again.description
