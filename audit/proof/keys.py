@@ -7,11 +7,12 @@ from django.db.models import Max
 
 from audit.models import Event
 from audit.proof.models import SigningKey, Tree
-from secrets_vault.sealing import column, open_sealed, seal
+from secrets_vault.sealing import authenticate, column, is_authentic, open_sealed, seal
 from temps.lib import ids
 from temps.lib.signing import Signer, Verifier
 
 ORIGIN_PREFIX = "temps-audit"
+PURPOSE = "audit-tree"
 
 
 def tree_for_update() -> Tree:
@@ -19,9 +20,22 @@ def tree_for_update() -> Tree:
     tree = Tree.objects.select_for_update().filter(pk=1).first()
     if tree is None:
         old = Event.objects.filter(code=None).aggregate(highest=Max("id"))["highest"] or 0
-        Tree.objects.bulk_create([Tree(pk=1, origin=ids.new(ORIGIN_PREFIX), old_until=old)], ignore_conflicts=True)
+        made = Tree(pk=1, origin=ids.new(ORIGIN_PREFIX), old_until=old)
+        made.code = authenticate(_about(made), purpose=PURPOSE)
+        Tree.objects.bulk_create([made], ignore_conflicts=True)
         tree = Tree.objects.select_for_update().get(pk=1)
     return tree
+
+
+def is_old(key: int, tree: Tree) -> bool:
+    """Whether the event with this key was there before there was sealing, so that it may lack a code."""
+    if key > tree.old_until or tree.code is None:
+        return False
+    return is_authentic(_about(tree), tree.code, purpose=PURPOSE)
+
+
+def _about(tree: Tree) -> bytes:
+    return f"{tree.origin} {tree.old_until}".encode()
 
 
 def signer_for(tree: Tree) -> Signer:

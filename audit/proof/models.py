@@ -15,6 +15,8 @@ class Tree(models.Model):
     size = models.PositiveBigIntegerField(default=0, editable=False)
     old_until = models.BigIntegerField(default=0, editable=False)
     """The highest event key when the log was first sealed: events up to it may lack a code."""
+    code = models.BinaryField(null=True, editable=False)
+    """Proves that Temps set ``old_until``: else whoever can write it could have anything sealed."""
     foreign = models.PositiveBigIntegerField(default=0, editable=False)
     """Events found in the table that Temps did not write."""
     failure = models.CharField(max_length=300, blank=True, editable=False)

@@ -25,7 +25,7 @@ from django.db import connection, transaction
 from audit.models import Event
 from audit.proof import rows, witness
 from audit.proof.canonical import PURPOSE, canonical_entry
-from audit.proof.keys import signer_for, tree_for_update, verifiers
+from audit.proof.keys import is_old, signer_for, tree_for_update, verifiers
 from audit.proof.merkle import leaf_hash
 from audit.proof.models import Checkpoint, Tree
 from audit.proof.notes import CheckpointText
@@ -135,7 +135,7 @@ def authentic_entry(key: int, code: bytes | None, columns: Sequence[Any], tree: 
     except (TypeError, ValueError, AttributeError):
         return None
     if code is None:
-        return data if key <= tree.old_until else None
+        return data if is_old(key, tree) else None
     return data if is_authentic(data, code, purpose=PURPOSE) else None
 
 

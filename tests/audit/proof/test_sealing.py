@@ -156,6 +156,20 @@ def test_what_was_there_before_sealing_is_sealed_with_the_rest() -> None:
     assert not verdict().whole
 
 
+def test_where_the_time_before_sealing_ended_cannot_be_moved() -> None:
+    """Someone with the database alone raises the mark, so that what they put in needs no code."""
+    write(1)
+    seal()
+    write(1)
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE audit_event SET code = NULL, description = 'forged' WHERE position IS NULL")
+    Tree.objects.update(old_until=1_000_000)
+    assert seal() == 0
+    Tree.objects.update(code=None)
+    assert seal() == 0
+    assert "was not written by Temps" in str(verdict().problems[0])
+
+
 @pytest.fixture
 def _without_key(data_dir: Path) -> Iterator[None]:
     """The keyring vanishes after a first entry was sealed."""
