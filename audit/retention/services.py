@@ -12,14 +12,19 @@ from datetime import datetime, timedelta
 
 from auditlog.models import LogEntry
 from django.db import connection, transaction
-from django.db.models import Max, Q, QuerySet
+from django.db.models import Max, QuerySet
 from django.db.models.functions import TruncDate
 
 from audit.actions import Action
 from audit.models import Event
-from audit.proof.keys import signer_for, tree_for_update
-from audit.proof.models import Checkpoint, Retirement
+from audit.proof.checking import verify_log
+from audit.proof.keys import signer_for, tree_for_update, verifiers
+from audit.proof.models import Checkpoint, Retirement, Tree
 from audit.proof.notes import RetirementText
+from audit.proof.rows import read
+from audit.proof.sealer import Contradiction, seal_everything
+from audit.proof.vouching import voucher
+from audit.retention.mandate import HELD_USER, KEPT, Mandate, as_configured, as_recorded
 from audit.retention.models import LegalHold, RetentionPolicy
 from audit.services import record
 from rbac.permissions import Permission
@@ -42,11 +47,7 @@ CHECKPOINTS_KEPT = timedelta(days=30)
 def retention_days(*, actor: Actor) -> int | None:
     """After how many days entries are removed; None is never."""
     require(actor, Permission.SETTINGS_READ)
-    return _days()
-
-
-def _days() -> int | None:
-    return RetentionPolicy.objects.filter(pk=1).values_list("days", flat=True).first()
+    return as_configured().days
 
 
 @transaction.atomic
@@ -58,7 +59,7 @@ def set_retention(days: int | None, *, actor: Actor) -> int:
     require(actor, Permission.SETTINGS_WRITE)
     if days is not None and not SHORTEST <= days <= LONGEST:
         raise Invalid(f"entries are kept for {SHORTEST} days at least, and {LONGEST} at most", field="days")
-    before = _days()
+    before = as_configured().days
     RetentionPolicy.objects.update_or_create(pk=1, defaults={"days": days, "updated_at": clock.now()})
     record(
         actor,
@@ -67,7 +68,7 @@ def set_retention(days: int | None, *, actor: Actor) -> int:
         f"set entries to be kept {_in_words(days)} (before: {_in_words(before)})",
         metadata={"days": days, "before": before},
     )
-    return _due(days).count() if days is not None else 0
+    return _due(as_configured()).count()
 
 
 def _in_words(days: int | None) -> str:
@@ -96,7 +97,14 @@ def place_hold(reason: str, *, project: str = "", user_email: str = "", actor: A
     hold = LegalHold.objects.create(
         project=project.strip(), user_email=user_email.strip().lower(), reason=reason, created_by=actor.label
     )
-    record(actor, Action.LEGAL_HOLD_CREATE, hold, f"placed a {hold}: {reason}", project=hold.project)
+    record(
+        actor,
+        Action.LEGAL_HOLD_CREATE,
+        hold,
+        f"placed a {hold}: {reason}",
+        project=hold.project,
+        metadata={HELD_USER: hold.user_email},
+    )
     return hold
 
 
@@ -116,8 +124,15 @@ def release_hold(public_id: str, *, actor: Actor) -> LegalHold:
 
 
 def retire_due(*, actor: Actor) -> int:
-    """Remove every sealed entry that has had its time and is not held; how many that were."""
+    """Remove every entry that has had its time and is not held; how many that were.
+
+    Raises :class:`Contradiction`, and removes nothing, when the log does not verify or the policy is not the one that
+    was recorded: nothing is signed for whoever changed either.
+    """
     require(actor, Permission.SETTINGS_WRITE)
+    seal_everything()
+    if _due(as_configured()).exists():
+        _require_whole()
     removed = 0
     while count := _retire_batch(actor):
         removed += count
@@ -125,33 +140,44 @@ def retire_due(*, actor: Actor) -> int:
     return removed
 
 
+def _require_whole() -> None:
+    """What people once said about retention could be missing from a log in which anything is."""
+    verdict = verify_log(verifiers(Tree.objects.get()))
+    if not verdict.whole:
+        raise Contradiction(f"the log does not verify, so nothing is removed: {verdict.problems[0]}")
+
+
 @transaction.atomic
 def _retire_batch(actor: Actor) -> int:
     tree = tree_for_update()
-    days = _days()
-    if days is None:
+    vouches = voucher(tree)
+    mandate = as_recorded(vouches)
+    if mandate.days is None:
         return 0
-    due = list(_due(days).order_by("position").values_list("position", "public_id", "timestamp")[:BATCH])
+    due = read(_due(mandate).order_by("position")[:BATCH], "position", "public_id", "timestamp")
     if not due:
         return 0
-    positions = [position for position, _id, _time in due if position is not None]
-    signer, now = signer_for(tree), clock.now()
+    for position, public_id, _time, *columns in due:
+        if not vouches(position, tuple(columns)):
+            raise Contradiction(f"entry {position} ({public_id}) is not what was sealed, so nothing is removed")
+    positions = [row[0] for row in due]
     ranges = list(_ranges(positions))
+    signer, now = signer_for(tree), clock.now()
     Retirement.objects.bulk_create(
         Retirement(first=first, last=last, note=signer.sign(str(RetirementText(tree.origin, first, last, now))))
         for first, last in ranges
     )
     with connection.cursor() as cursor:
         cursor.executemany("DELETE FROM audit_event WHERE position BETWEEN %s AND %s", ranges)
-    _forget_fields({public_id for _position, public_id, _time in due}, [time for _position, _id, time in due])
+    _forget_fields({row[1] for row in due}, [row[2] for row in due])
     record(
         actor,
         Action.AUDIT_RETIRE,
         ("audit log", tree.origin),
-        f"removed {len(positions)} entries older than {days} days",
-        metadata={"count": len(positions), "first": positions[0], "last": positions[-1], "days": days},
+        f"removed {len(due)} entries older than {mandate.days} days",
+        metadata={"count": len(due), "first": positions[0], "last": positions[-1], "days": mandate.days},
     )
-    return len(positions)
+    return len(due)
 
 
 def _forget_fields(events: set[str], times: list[datetime]) -> None:
@@ -163,23 +189,14 @@ def _forget_fields(events: set[str], times: list[datetime]) -> None:
         near.filter(pk__in=gone[start : start + 500]).delete()
 
 
-def _due(days: int) -> QuerySet[Event]:
-    """Sealed entries older than ``days`` that no hold protects."""
-    held = Q()
-    for hold in LegalHold.objects.filter(released_at=None):
-        covered = Q()
-        if hold.project:
-            covered &= Q(project=hold.project)
-        if hold.user_email:
-            covered &= Q(user_email=hold.user_email)
-        if not covered:
-            return Event.objects.none()
-        held |= covered
-    return Event.objects.filter(position__isnull=False, timestamp__lt=_before(days)).exclude(held)
-
-
-def _before(days: int) -> datetime:
-    return clock.now() - timedelta(days=days)
+def _due(mandate: Mandate) -> QuerySet[Event]:
+    """Sealed entries that have had their time and that no hold protects."""
+    held = mandate.held
+    if mandate.days is None or held is None:
+        return Event.objects.none()
+    before = clock.now() - timedelta(days=mandate.days)
+    old = Event.objects.filter(position__isnull=False, timestamp__lt=before)
+    return old.exclude(held).exclude(operation__in=[kept.value for kept in KEPT])
 
 
 def _ranges(positions: Iterable[int]) -> Iterator[tuple[int, int]]:

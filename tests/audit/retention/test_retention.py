@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 import time_machine
@@ -19,44 +18,15 @@ from audit.models import Checkpoint, Event, LegalHold, Retirement
 from audit.proof.merkle import leaf_hash
 from audit.proof.tiles import Tiles
 from audit.retention.services import place_hold, release_hold, retire_due, set_retention
-from audit.services import record
 from audit.tasks import retire
 from projects.services import create_project
 from temps.lib import clock
-from temps.lib.actor import Actor
 from temps.lib.errors import Conflict, Denied, Invalid, NotFound
 from tests.audit.proof.made import seal, verdict
+from tests.audit.retention.made import OPERATOR, SYSTEM, left, write
 from tests.world import World, acting
 
 pytestmark = [pytest.mark.django_db, pytest.mark.promise("L-08")]
-OPERATOR = Actor.operator()
-SYSTEM = Actor.system("audit.retention")
-
-
-def write(count: int, project: str = "shop", actor: Actor = OPERATOR) -> None:
-    for number in range(count):
-        with transaction.atomic():
-            record(actor, Action.PROJECT_UPDATE, ("project", project), f"change {number}", project=project)
-
-
-@pytest.fixture(autouse=True)
-def log(data_dir: Path) -> None:
-    """Twenty entries of a hundred days ago, ten of each of two projects in turn, and five of today."""
-    with time_machine.travel(clock.now() - timedelta(days=100)):
-        for _ in range(10):
-            write(1, "shop")
-            write(1, "blog")
-        seal()
-    write(5, "shop")
-    seal()
-
-
-def left() -> list[int | None]:
-    return [
-        position
-        for position in Event.objects.order_by("position").values_list("position", flat=True)
-        if position is not None
-    ]
 
 
 def test_without_a_policy_nothing_is_removed() -> None:
@@ -124,12 +94,13 @@ def test_a_released_hold_holds_no_longer_and_stays_on_record() -> None:
         release_hold(hold.public_id, actor=OPERATOR)
 
 
-def test_entries_that_wait_to_be_sealed_are_not_removed() -> None:
+def test_entries_that_wait_to_be_sealed_are_sealed_before_they_are_removed() -> None:
     with time_machine.travel(clock.now() - timedelta(days=100)):
         write(2)
     set_retention(90, actor=OPERATOR)
-    assert retire_due(actor=SYSTEM) == 20
-    assert Event.objects.filter(position=None, description__startswith="change").count() == 2
+    assert retire_due(actor=SYSTEM) == 22
+    seal()
+    assert (verdict().whole, verdict().retired) == (True, 22)
 
 
 def test_large_removals_go_in_batches(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,78 @@
+"""What the log itself says may be removed.
+
+The policy and the holds have rows of their own, and somebody with the database alone could change those, wait for the
+worker, and have evidence removed under a signature. So the removal goes by the entries in which people set the policy
+and placed holds, which nobody can change unseen; those entries are never removed themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Q
+
+from audit.actions import Action
+from audit.models import Event
+from audit.proof.rows import entry, read
+from audit.proof.sealer import Contradiction
+from audit.proof.vouching import Vouches
+from audit.retention.models import LegalHold, RetentionPolicy
+
+KEPT = (Action.RETENTION_UPDATE, Action.LEGAL_HOLD_CREATE, Action.LEGAL_HOLD_RELEASE, Action.AUDIT_RETIRE)
+HELD_USER = "heldUser"
+"""In the metadata of an entry about a hold: whose entries are held."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mandate:
+    days: int | None
+    holds: frozenset[tuple[str, str]]
+    """Project and person, either of them empty for all."""
+
+    @property
+    def held(self) -> Q | None:
+        """What holds protect; None for everything."""
+        protected = Q()
+        for project, user in self.holds:
+            if not project and not user:
+                return None
+            protected |= Q(**{"project": project} if project else {}, **{"user_email": user} if user else {})
+        return protected
+
+
+def as_configured() -> Mandate:
+    """By the rows: what console, API and command line show."""
+    days = RetentionPolicy.objects.filter(pk=1).values_list("days", flat=True).first()
+    unreleased = LegalHold.objects.filter(released_at=None)
+    return Mandate(days, frozenset(unreleased.values_list("project", "user_email")))
+
+
+def as_recorded(vouches: Vouches) -> Mandate:
+    """By the rows as far as the log bears them out; a hold that the log knows holds whatever its row says.
+
+    Raises :class:`Contradiction` when the policy is not the one that was recorded last.
+    """
+    configured = as_configured()
+    recorded, held, released = None, dict[str, tuple[str, str]](), set[str]()
+    for told in _entries(vouches):
+        details = told["metadata"]
+        if told["operation"] == Action.RETENTION_UPDATE:
+            recorded = details.get("days")
+        elif told["operation"] == Action.LEGAL_HOLD_CREATE:
+            held[told["resourceId"]] = details["project"], str(details.get(HELD_USER, ""))
+        elif told["operation"] == Action.LEGAL_HOLD_RELEASE:
+            released.add(told["resourceId"])
+    if configured.days is not None and configured.days != recorded:
+        raise Contradiction("the retention policy is not the one that was recorded, so nothing is removed")
+    in_log = {what for hold, what in held.items() if hold not in released}
+    return Mandate(configured.days, configured.holds | in_log)
+
+
+def _entries(vouches: Vouches) -> Iterator[dict[str, Any]]:
+    """Those that say what may be removed, in their order, as far as they are vouched for."""
+    about = Event.objects.filter(operation__in=[kept.value for kept in KEPT], position__isnull=False)
+    for position, *columns in read(about.order_by("position"), "position"):
+        if vouches(position, tuple(columns)):
+            yield entry(columns)
