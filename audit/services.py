@@ -12,6 +12,7 @@ from django.db import DatabaseError, connection, models
 from audit.actions import Action, Result
 from audit.diffs import noticed, sealed
 from audit.diffs.identity import identity_of
+from audit.inserting import insert
 from audit.masking import masked, masked_text, printable
 from audit.models import Event
 from audit.proof.canonical import PURPOSE, canonical
@@ -86,7 +87,7 @@ def append(event: Event, changed: Sequence[noticed.Noticed] = ()) -> None:
     """
     event.code = authenticate(canonical(event.as_entry()), purpose=PURPOSE)
     try:
-        event.save(force_insert=True)
+        insert(event)
         noticed.join(changed, event=event.public_id, request_id=event.request_id)
     except DatabaseError as error:
         log.error("audit.not_recorded", operation=event.operation, error=type(error).__name__)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import re
 from pathlib import Path
 from typing import Any
@@ -99,6 +100,15 @@ def test_a_change_that_cannot_be_recorded_does_not_happen(world: World, unwritab
     with pytest.raises(Unavailable):
         create_project("Lost", actor=world.operator)
     assert not Project.objects.filter(slug="lost").exists()
+
+
+@pytest.mark.promise("L-03")
+def test_nobody_commits_the_change_by_ignoring_that_it_was_not_recorded(world: World, unwritable: None) -> None:
+    with transaction.atomic():
+        Project.objects.create(name="Unseen", slug="unseen")
+        with contextlib.suppress(Unavailable):
+            record(acting(world.owner), Action.SETTINGS_UPDATE, ("thing", "t1"), "did it")
+    assert not Project.objects.filter(slug="unseen").exists()
 
 
 @pytest.mark.promise("L-03")
