@@ -8,17 +8,17 @@ are kept outside the database, which someone who rewrites the database cannot re
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from audit.models import ENTRY_COLUMNS, Event
 from audit.proof import witness
-from audit.proof.canonical import canonical_entry
-from audit.proof.merkle import Frontier, leaf_hash
+from audit.proof.hashing import Range, hashed, leaf_of, rows_of
+from audit.proof.merkle import HASH_BYTES, Frontier
 from audit.proof.models import Checkpoint, Retirement, Tile, Tree
 from audit.proof.notes import CheckpointText, RetirementText
-from audit.proof.rows import Row, entry, read
+from audit.proof.rows import Row, read
 from audit.proof.sealer import authentic_entry
 from audit.proof.tiles import TILE, split
 from temps.lib import clock
@@ -73,11 +73,14 @@ class Wrong(Exception):
         self.problem = Problem(what, position, event)
 
 
-def verify_log(verifiers: Sequence[Verifier], *, kept: Sequence[str] = (), progress: Progress | None = None) -> Verdict:
+def verify_log(
+    verifiers: Sequence[Verifier], *, kept: Sequence[str] = (), progress: Progress | None = None, processes: int = 1
+) -> Verdict:
     """Walk the log up to the first entry that is wrong.
 
     ``kept`` are checkpoints from elsewhere (a mail, a webhook, a copy); the one in the data directory is always among
-    them. Events that Temps did not write are told of as well.
+    them. Events that Temps did not write are told of as well. More than one of ``processes`` is for a process that has
+    no other threads.
     """
     verdict = Verdict()
     kept = [note for note in (witness.witnessed(), *kept) if note]
@@ -85,7 +88,7 @@ def verify_log(verifiers: Sequence[Verifier], *, kept: Sequence[str] = (), progr
     try:
         if tree is not None:
             verdict.origin, verdict.size = tree.origin, tree.size
-            _Walk(tree, verifiers, kept, verdict, progress or (lambda _done, _all: None)).go()
+            _Walk(tree, verifiers, kept, verdict, progress or (lambda _done, _all: None)).go(processes)
         elif kept:
             raise Wrong("is missing, as is everything: this database was never sealed, yet there is a checkpoint", 0)
     except Wrong as wrong:
@@ -124,14 +127,20 @@ class _Walk:
         except BadSignature as error:
             raise Wrong(f"a statement about retired entries does not count: {error}") from None
 
-    def go(self) -> None:
+    def go(self, processes: int) -> None:
         if self.tree.size and not self.signed:
             raise Wrong("the checkpoints of the log are gone")
         size = self.verdict.size = max(self.tree.size, self.signed[-1].size if self.signed else 0)
+        with hashed(size, CHUNK, processes) as found:
+            self._pass(found)
+        beyond = Event.objects.filter(position__gte=size).order_by("position").first()
+        if beyond is not None:
+            raise Wrong("was put in: the log ends before it", beyond.position, beyond.public_id)
+
+    def _pass(self, found: Iterable[tuple[Range, bytes | None]]) -> None:
         waiting = list(reversed(self.signed))
-        for start in range(0, size, CHUNK):
-            end = min(start + CHUNK, size)
-            leaves, wrong = self._leaves(start, end)
+        for (start, end), hashes in found:
+            leaves, wrong = self._leaves(start, end, hashes)
             at = start
             while waiting and waiting[-1].size <= start + len(leaves):
                 signed = waiting.pop()
@@ -141,10 +150,7 @@ class _Walk:
             self._grow(leaves[at - start :])
             if wrong is not None:
                 raise wrong
-            self.progress(end, size)
-        beyond = Event.objects.filter(position__gte=size).order_by("position").first()
-        if beyond is not None:
-            raise Wrong("was put in: the log ends before it", beyond.position, beyond.public_id)
+            self.progress(end, self.verdict.size)
 
     def _grow(self, leaves: Sequence[bytes]) -> None:
         append = self.frontier.append
@@ -161,18 +167,15 @@ class _Walk:
             )
         self.fitting, self.verdict.signed_at = signed.size, signed.time
 
-    def _leaves(self, start: int, end: int) -> tuple[list[bytes], Wrong | None]:
-        """The hashes from ``start`` to ``end``, or up to the first entry that is wrong."""
-        here = Event.objects.filter(position__gte=start, position__lt=end).order_by("position", "id")
-        rows = read(here, "position")
+    def _leaves(self, start: int, end: int, hashes: bytes | None) -> tuple[list[bytes], Wrong | None]:
+        """The stored leaves from ``start`` to ``end``, or up to the first entry that is wrong; ``hashes`` are those of
+        the entries."""
         tiles = Tile.objects.filter(level=0, index__gte=start // TILE, index__lt=-(-end // TILE)).order_by("index")
-        stored = split(b"".join(bytes(hashes) for hashes in tiles.values_list("hashes", flat=True)))[: end - start]
-        if len(rows) == end - start and rows[0][0] == start and rows[-1][0] == end - 1:
-            leaves = [_hash(row) for row in rows]
-            if leaves == stored:
-                self.verdict.verified += len(leaves)
-                return stored, None
-        return self._one_by_one(start, end, rows, stored)
+        stored = b"".join(map(bytes, tiles.values_list("hashes", flat=True)))[: (end - start) * HASH_BYTES]
+        if hashes is not None and hashes == stored:
+            self.verdict.verified += end - start
+            return split(stored), None
+        return self._one_by_one(start, end, rows_of(start, end), split(stored))
 
     def _one_by_one(
         self, start: int, end: int, rows: Sequence[Row], stored: Sequence[bytes]
@@ -186,7 +189,7 @@ class _Walk:
             if not here and leaf is not None and self._is_retired(position):
                 self.verdict.retired += 1
                 continue
-            if len(here) == 1 and leaf is not None and _hash(here[0]) == leaf:
+            if len(here) == 1 and leaf is not None and leaf_of(here[0]) == leaf:
                 self.verdict.verified += 1
                 continue
             places = {leaf: start + number for number, leaf in enumerate(stored)}
@@ -202,7 +205,7 @@ class _Walk:
             return Wrong("stands there more than once", position, event)
         if leaf is None:
             return Wrong("has lost its stored hash", position, event)
-        moved = places.get(_hash(here[0]) or b"")
+        moved = places.get(leaf_of(here[0]) or b"")
         if moved is not None:
             return Wrong(f"is the one that was sealed as entry {moved}: entries were removed or moved", position, event)
         return Wrong("is not what was sealed: it was changed, or put in another's place", position, event)
@@ -222,14 +225,6 @@ class _Walk:
 
 
 PUBLIC_ID = 1 + ENTRY_COLUMNS.index("public_id")
-
-
-def _hash(row: Row) -> bytes | None:
-    """The leaf of an entry as it stands now; None if nothing that Temps wrote can look like this."""
-    try:
-        return leaf_hash(canonical_entry(entry(row[1:])))
-    except (TypeError, ValueError, AttributeError):
-        return None
 
 
 def _look_at_unsealed(tree: Tree, verdict: Verdict) -> None:

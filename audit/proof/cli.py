@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from audit.proof.checking import Verdict, verify_log
+from audit.proof.hashing import PROCESSES
 from audit.proof.keys import published, verifiers
 from audit.proof.models import Tree
 from audit.proof.proofs import newest_checkpoint
@@ -43,11 +44,17 @@ def verify_database(public_key: str, checkpoint_files: list[Path], *, as_json: b
     kept = [_read(path) for path in checkpoint_files]
     columns = (TextColumn("verifying"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal or as_json) as bar:
-        task = bar.add_task("verify", total=None)
-        verdict = verify_log(
-            keys, kept=kept, progress=lambda done, total: bar.update(task, completed=done, total=total)
-        )
+    bar = Progress(*columns, console=console, transient=True, disable=not console.is_terminal or as_json)
+    task = bar.add_task("verify", total=None)
+
+    def progress(done: int, total: int) -> None:
+        bar.start()  # with its thread, and so after the processes
+        bar.update(task, completed=done, total=total)
+
+    try:
+        verdict = verify_log(keys, kept=kept, progress=progress, processes=PROCESSES)
+    finally:
+        bar.stop()
     if as_json:
         show_json(_as_data(verdict))
     else:

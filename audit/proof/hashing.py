@@ -1,0 +1,80 @@
+"""The hashes of entries as they stand in the table now, a range of positions at a time; for a long log by several
+processes, because hashing is all that verifying waits for."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from itertools import islice
+from multiprocessing import get_context
+
+from django.db import connection, connections
+
+from audit.models import Event
+from audit.proof.canonical import canonical_entry
+from audit.proof.merkle import leaf_hash
+from audit.proof.rows import Row, entry, read
+from temps.lib.errors import Unavailable
+
+Range = tuple[int, int]
+"""The first position, and the one after the last."""
+PROCESSES = min(4, os.cpu_count() or 1)
+WORTH_IT = 8
+"""Ranges below which starting processes takes longer than it saves."""
+
+
+def rows_of(start: int, end: int) -> list[Row]:
+    """Position and columns of the entries from ``start`` to ``end``, in their order."""
+    return read(Event.objects.filter(position__gte=start, position__lt=end).order_by("position"), "position")
+
+
+def leaf_of(row: Row) -> bytes | None:
+    """The leaf of one of :func:`rows_of`; None if nothing that Temps wrote can look like this."""
+    try:
+        return leaf_hash(canonical_entry(entry(row[1:])))
+    except (TypeError, ValueError, AttributeError):
+        return None
+
+
+def leaves_of(places: Range) -> tuple[Range, bytes | None]:
+    """The leaves of a range, one after the other; None unless each position has one entry that has a leaf."""
+    start, end = places
+    rows = rows_of(start, end)
+    if len(rows) != end - start or rows[0][0] != start or rows[-1][0] != end - 1:
+        return places, None
+    leaves = [leaf_of(row) for row in rows]
+    return places, None if None in leaves else b"".join(filter(None, leaves))
+
+
+@contextmanager
+def hashed(size: int, step: int, processes: int) -> Iterator[Iterator[tuple[Range, bytes | None]]]:
+    """:func:`leaves_of` each range of ``step`` positions of the first ``size``, in their order.
+
+    In a transaction they are hashed by this process, since others would not see what it sees. Where there are others,
+    the connections are closed, to open anew when they are next used: no two processes can share one.
+    """
+    ranges = ((start, min(start + step, size)) for start in range(0, size, step))
+    if processes < 2 or size < WORTH_IT * step or connection.in_atomic_block:
+        yield map(leaves_of, ranges)
+        return
+    connections.close_all()
+    pool = ProcessPoolExecutor(processes, get_context("fork"), signal.signal, (signal.SIGINT, signal.SIG_IGN))
+    try:
+        yield _in_order(pool, ranges, ahead=2 * processes)
+    except BrokenProcessPool:
+        raise Unavailable("a process that was verifying has been ended") from None
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _in_order(pool: Executor, ranges: Iterator[Range], ahead: int) -> Iterator[tuple[Range, bytes | None]]:
+    """With no more than ``ahead`` in the making, so that memory stays small however long the log claims to be."""
+    making = deque(pool.submit(leaves_of, places) for places in islice(ranges, ahead))
+    while making:
+        yield making.popleft().result()
+        making.extend(pool.submit(leaves_of, places) for places in islice(ranges, 1))
