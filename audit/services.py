@@ -59,7 +59,8 @@ def record(
     details = _details(actor, action, metadata or {})
     # Who was refused has changed nothing; what is open around the refusal belongs to another event.
     changed = noticed.take() if result is not Result.DENIED else []
-    details |= sealed.in_metadata(changed, about, METADATA_LIMIT - _size(details))
+    if changed:
+        details |= sealed.in_metadata(changed, about, METADATA_LIMIT - _size(details))
     event = Event(
         actor_kind=actor.kind.value,
         user_id=_column(actor.id or actor.kind.value, 64),

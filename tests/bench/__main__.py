@@ -16,7 +16,7 @@ import tempfile
 from tests import peers
 
 
-def run(label: str, database_url: str, module: str = "tests.bench.measure") -> int:
+def run(label: str, database_url: str, *module: str) -> int:
     print(f"\n{label}", flush=True)
     with tempfile.TemporaryDirectory(prefix="temps-bench-") as directory:
         environment = {
@@ -26,17 +26,19 @@ def run(label: str, database_url: str, module: str = "tests.bench.measure") -> i
             "RATE_LIMIT_ENABLED": "false",
             "REDIS_URL": "",
         }
-        command = [sys.executable, "-m", module]
+        command = [sys.executable, "-m", *module]
         return subprocess.run(command, env=os.environ | environment).returncode
 
 
 def main() -> int:
-    failed = run("SQLite", "")
+    failed = run("SQLite", "", "tests.bench.measure")
     if peers.has_postgresql():
         with peers.postgresql() as url:
-            failed = run("PostgreSQL", url) or failed
-        with peers.postgresql(durable=True) as url:
-            failed = run("PostgreSQL, waiting for the disk", url, "tests.bench.audit") or failed
+            failed = run("PostgreSQL", url, "tests.bench.measure") or failed
+        for part in ("writing", "reading"):
+            with peers.postgresql(durable=True) as url:
+                label = f"PostgreSQL, waiting for the disk: {part}"
+                failed = run(label, url, "tests.bench.audit", part) or failed
     else:
         print("\nnot run: PostgreSQL (apt-get install postgresql)")
     return failed

@@ -1,4 +1,4 @@
-"""What the audit log costs, on the database that the environment names: run by ``python -m tests.bench``.
+"""What the audit log costs, on an empty database that the environment names: run by ``python -m tests.bench``.
 
 Writing is measured with processes of their own and with the keeper sealing beside them, against the same processes
 writing the same rows with the plain INSERT that Django makes of a model; in turns, so that whatever else the machine
@@ -35,9 +35,9 @@ from temps.lib import clock, ids  # noqa: E402
 from temps.lib.actor import Actor  # noqa: E402
 from temps.lib.cli import show_table  # noqa: E402
 
-EVENTS = 600
+EVENTS = 200
 """Written by each process in one turn."""
-TURNS = 7
+TURNS = 21
 LARGE = 1_000_000
 ME = "tests.bench.audit"
 
@@ -113,15 +113,17 @@ class Writers:
 
 
 def writing(processes: int) -> tuple[str, str, str, str]:
+    """The ratio is the median of those of neighbouring turns; which way comes first changes from turn to turn."""
     writers = Writers(processes)
     taken: dict[str, list[float]] = {"recorded": [], "plain": []}
-    for _ in range(TURNS):
-        for how, rates in taken.items():
-            rates.append(writers.rate(how))
+    for turn in range(TURNS):
+        for how in sorted(taken, reverse=bool(turn % 2)):
+            taken[how].append(writers.rate(how))
     writers.end()
+    ratio = statistics.median(this / that for this, that in zip(*taken.values(), strict=True))
     recorded, plain = (statistics.median(rates) for rates in taken.values())
     what = f"events/s, {processes} writing : plain INSERTs of the same row"
-    return what, f"{recorded:,.0f}", f"{plain:,.0f}", f"{recorded / plain:.2f}"
+    return what, f"{recorded:,.0f}", f"{plain:,.0f}", f"{ratio:.2f}"
 
 
 def fill() -> float:
@@ -175,10 +177,7 @@ def rates() -> Iterator[tuple[str, str, str]]:
         yield what, f"{speed:,.0f} entries/s", f"peak memory {memory:,.0f} MB (250 at most)"
 
 
-def main() -> None:
-    logging.disable(logging.CRITICAL)
-    call_command("migrate", verbosity=0)
-    show_table(("THE AUDIT LOG", "RATE", ""), list(rates()), empty="nothing was measured")
+def measure_writing() -> None:
     with connection.cursor() as cursor:
         cursor.execute("CREATE TABLE plain_event (LIKE audit_event INCLUDING ALL)")
     keeper = subprocess.Popen([sys.executable, "-m", "temps", "audit", "keep"], stdout=subprocess.DEVNULL)
@@ -190,5 +189,18 @@ def main() -> None:
     show_table(("THIS : THAT", "THIS", "THAT", "RATIO"), rows, empty="nothing was measured")
 
 
+def measure_reading() -> None:
+    show_table(("THE AUDIT LOG", "RATE", ""), list(rates()), empty="nothing was measured")
+
+
+PARTS = {"writing": measure_writing, "reading": measure_reading}
+
+
+def main(part: str) -> None:
+    logging.disable(logging.CRITICAL)
+    call_command("migrate", verbosity=0)
+    PARTS[part]()
+
+
 if __name__ == "__main__":
-    writer() if "writer" in sys.argv else main()
+    writer() if "writer" in sys.argv else main(sys.argv[1])
