@@ -24,6 +24,9 @@ from temps.lib import clock
 from temps.lib.actor import Credential
 from tests import peers
 from tests import world as worlds
+from tests.kept_rows import Kept
+
+built_world = Kept(worlds.build)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -61,7 +64,7 @@ def still_clock() -> Iterator[None]:
 
 @pytest.fixture
 def world(db: None) -> worlds.World:
-    return worlds.build()
+    return built_world()
 
 
 @pytest.fixture
