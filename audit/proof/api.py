@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from audit.proof.keys import published
+from audit.proof.keys import verifiers
 from audit.proof.models import Checkpoint, Tree
 from audit.proof.proofs import consistency, inclusion
 from audit.reading import event_by_id
@@ -68,7 +68,7 @@ class Keys(APIView):
     @extend_schema(responses=PublicKeysOut)
     def get(self, request: Request) -> Response:
         tree = Tree.objects.filter(pk=1).first()
-        keys = published(tree) if tree else []
+        keys = verifiers(tree) if tree else []
         return Response(
             {
                 "origin": tree.origin if tree else "",

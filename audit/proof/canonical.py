@@ -20,13 +20,19 @@ def canonical(entry: dict[str, Any]) -> bytes:
     """
     try:
         return orjson.dumps(entry, option=FAST) if _plain(entry) else rfc8785.dumps(entry)
+    except RecursionError:
+        raise ValueError("this has no canonical form: it is nested too deeply") from None
     except (orjson.JSONEncodeError, rfc8785.CanonicalizationError) as error:
         raise ValueError(f"this has no canonical form: {error}") from None
 
 
 def canonical_entry(entry: dict[str, Any]) -> bytes:
     """:func:`canonical` for what :func:`audit.models.entry_of` made: all of it is text, but for the metadata."""
-    return orjson.dumps(entry, option=FAST) if _plain(entry["metadata"]) else canonical(entry)
+    try:
+        plain = _plain(entry["metadata"])
+    except RecursionError:
+        plain = False
+    return orjson.dumps(entry, option=FAST) if plain else canonical(entry)
 
 
 _SIMPLE = frozenset({str, int, bool, type(None)})

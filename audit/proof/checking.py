@@ -8,19 +8,24 @@ are kept outside the database, which someone who rewrites the database cannot re
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
+from django.db.models import Count
+
+from audit.masking import printable
 from audit.models import ENTRY_COLUMNS, Event
 from audit.proof import witness
-from audit.proof.hashing import Range, hashed, leaf_of, rows_of
+from audit.proof.hashing import OPERATION, Hashed, hashed, leaf_of, rows_of
 from audit.proof.merkle import HASH_BYTES, Frontier
 from audit.proof.models import Checkpoint, Retirement, Tile, Tree
 from audit.proof.notes import CheckpointText, RetirementText
-from audit.proof.rows import Row, read
-from audit.proof.sealer import authentic_entry
-from audit.proof.tiles import TILE, split
+from audit.proof.replays import Replays
+from audit.proof.rows import Row, entry, read
+from audit.proof.sealer import sifted
+from audit.proof.tiles import TILE, Tiles, split
 from temps.lib import clock
 from temps.lib.signing import BadSignature, Verifier
 
@@ -59,6 +64,8 @@ class Verdict:
     signed_at: datetime | None = None
     """The time of the newest checkpoint that fits."""
     problems: list[Problem] = field(default_factory=list)
+    entries: list[dict[str, Any]] = field(default_factory=list)
+    """Those that were asked for, as they were when they were found to be as sealed."""
 
     @property
     def whole(self) -> bool:
@@ -74,13 +81,19 @@ class Wrong(Exception):
 
 
 def verify_log(
-    verifiers: Sequence[Verifier], *, kept: Sequence[str] = (), progress: Progress | None = None, processes: int = 1
+    verifiers: Sequence[Verifier],
+    *,
+    kept: Sequence[str] = (),
+    progress: Progress | None = None,
+    processes: int = 1,
+    operations: Collection[str] = (),
 ) -> Verdict:
     """Walk the log up to the first entry that is wrong.
 
     ``kept`` are checkpoints from elsewhere (a mail, a webhook, a copy); the one in the data directory is always among
     them. Events that Temps did not write are told of as well. More than one of ``processes`` is for a process that has
-    no other threads.
+    no other threads. Who has to act on entries of some ``operations`` finds them in the verdict: read once more, they
+    could be others.
     """
     verdict = Verdict()
     kept = [note for note in (witness.witnessed(), *kept) if note]
@@ -88,7 +101,9 @@ def verify_log(
     try:
         if tree is not None:
             verdict.origin, verdict.size = tree.origin, tree.size
-            _Walk(tree, verifiers, kept, verdict, progress or (lambda _done, _all: None)).go(processes)
+            walk = _Walk(tree, verifiers, kept, verdict, frozenset(operations))
+            walk.go(processes, progress or (lambda _done, _all: None))
+            _look_at_the_rest(verdict)
         elif kept:
             raise Wrong("is missing, as is everything: this database was never sealed, yet there is a checkpoint", 0)
     except Wrong as wrong:
@@ -100,47 +115,53 @@ def verify_log(
 
 class _Walk:
     def __init__(
-        self, tree: Tree, verifiers: Sequence[Verifier], kept: Sequence[str], verdict: Verdict, progress: Progress
+        self,
+        tree: Tree,
+        verifiers: Sequence[Verifier],
+        kept: Sequence[str],
+        verdict: Verdict,
+        operations: Collection[str],
     ) -> None:
-        self.tree, self.verifiers, self.verdict, self.progress = tree, verifiers, verdict, progress
+        self.tree, self.verifiers, self.verdict, self.operations = tree, verifiers, verdict, operations
         self.frontier = Frontier()
         self.fitting = 0
         """The size at the newest checkpoint that fits."""
         stored = list(Checkpoint.objects.order_by("size").values_list("note", flat=True))
         self.signed = sorted({self._signed(note) for note in (*stored, *kept)}, key=lambda signed: signed.size)
-        notes = Retirement.objects.order_by("first").values_list("note", flat=True)
-        self.retired = [self._retired(note) for note in notes]
+        self.retired = self._retirements()
         verdict.checkpoints = len(self.signed)
 
     def _signed(self, note: str) -> CheckpointText:
         try:
             signed = CheckpointText.opened(note, self.verifiers)
         except BadSignature as error:
-            raise Wrong(f"a checkpoint does not count: {error}") from None
+            origin = printable(note.partition("\n")[0][:80])
+            other = f"; it is about the log {origin}, and this is {self.tree.origin}"
+            raise Wrong(f"a checkpoint does not count: {error}{other if origin != self.tree.origin else ''}") from None
         if signed.origin != self.tree.origin:
             raise Wrong("a checkpoint is about another log")
         return signed
 
-    def _retired(self, note: str) -> RetirementText:
+    def _retirements(self) -> list[RetirementText]:
+        notes = Retirement.objects.order_by("first").values_list("note", flat=True)
         try:
-            return RetirementText.opened(note, self.verifiers)
+            return [RetirementText.opened(note, self.verifiers) for note in notes]
         except BadSignature as error:
             raise Wrong(f"a statement about retired entries does not count: {error}") from None
 
-    def go(self, processes: int) -> None:
+    def go(self, processes: int, progress: Progress) -> None:
         if self.tree.size and not self.signed:
             raise Wrong("the checkpoints of the log are gone")
         size = self.verdict.size = max(self.tree.size, self.signed[-1].size if self.signed else 0)
-        with hashed(size, CHUNK, processes) as found:
-            self._pass(found)
-        beyond = Event.objects.filter(position__gte=size).order_by("position").first()
-        if beyond is not None:
-            raise Wrong("was put in: the log ends before it", beyond.position, beyond.public_id)
+        with hashed(size, CHUNK, processes, self.operations) as found:
+            self._pass(found, progress)
+        if self.fitting != size:
+            raise Wrong("and all that follow were put in: no checkpoint was signed that covers them", self.fitting)
 
-    def _pass(self, found: Iterable[tuple[Range, bytes | None]]) -> None:
+    def _pass(self, found: Iterable[Hashed], progress: Progress) -> None:
         waiting = list(reversed(self.signed))
-        for (start, end), hashes in found:
-            leaves, wrong = self._leaves(start, end, hashes)
+        for (start, end), hashes, asked_for in found:
+            leaves, wrong = self._leaves(start, end, hashes, asked_for)
             at = start
             while waiting and waiting[-1].size <= start + len(leaves):
                 signed = waiting.pop()
@@ -150,7 +171,7 @@ class _Walk:
             self._grow(leaves[at - start :])
             if wrong is not None:
                 raise wrong
-            self.progress(end, self.verdict.size)
+            progress(end, self.verdict.size)
 
     def _grow(self, leaves: Sequence[bytes]) -> None:
         append = self.frontier.append
@@ -167,19 +188,24 @@ class _Walk:
             )
         self.fitting, self.verdict.signed_at = signed.size, signed.time
 
-    def _leaves(self, start: int, end: int, hashes: bytes | None) -> tuple[list[bytes], Wrong | None]:
+    def _leaves(
+        self, start: int, end: int, hashes: bytes | None, asked_for: Sequence[Row]
+    ) -> tuple[list[bytes], Wrong | None]:
         """The stored leaves from ``start`` to ``end``, or up to the first entry that is wrong; ``hashes`` are those of
         the entries."""
         tiles = Tile.objects.filter(level=0, index__gte=start // TILE, index__lt=-(-end // TILE)).order_by("index")
         stored = b"".join(map(bytes, tiles.values_list("hashes", flat=True)))[: (end - start) * HASH_BYTES]
         if hashes is not None and hashes == stored:
             self.verdict.verified += end - start
+            self.verdict.entries += [entry(row[1:]) for row in asked_for]
             return split(stored), None
         return self._one_by_one(start, end, rows_of(start, end), split(stored))
 
     def _one_by_one(
         self, start: int, end: int, rows: Sequence[Row], stored: Sequence[bytes]
     ) -> tuple[list[bytes], Wrong | None]:
+        if len(rows) < end - start:
+            self.retired = self._retirements()  # some may have been removed since the walk began
         found: dict[int, list[Row]] = {}
         for row in rows:
             found.setdefault(row[0], []).append(row)
@@ -191,6 +217,7 @@ class _Walk:
                 continue
             if len(here) == 1 and leaf is not None and leaf_of(here[0]) == leaf:
                 self.verdict.verified += 1
+                self.verdict.entries += [entry(row[1:]) for row in here if row[OPERATION] in self.operations]
                 continue
             places = {leaf: start + number for number, leaf in enumerate(stored)}
             return list(stored[: position - start]), self._wrong(position, here, leaf, places)
@@ -204,7 +231,7 @@ class _Walk:
         if len(here) > 1:
             return Wrong("stands there more than once", position, event)
         if leaf is None:
-            return Wrong("has lost its stored hash", position, event)
+            return Wrong("has lost its stored hash, which temps audit recover computes anew", position, event)
         moved = places.get(leaf_of(here[0]) or b"")
         if moved is not None:
             return Wrong(f"is the one that was sealed as entry {moved}: entries were removed or moved", position, event)
@@ -214,8 +241,9 @@ class _Walk:
         if position < self.tree.size:
             return ""
         signed = self.signed[-1]
+        others = f", as are all up to entry {signed.size - 1}" if signed.size - 1 > position else ""
         return (
-            f", as are all up to entry {signed.size - 1}: the end of the log was cut off, or the database is older "
+            f"{others}: the end of the log was cut off, or the database is older "
             f"than the checkpoint of {clock.iso(signed.time)}"
         )
 
@@ -227,12 +255,26 @@ class _Walk:
 PUBLIC_ID = 1 + ENTRY_COLUMNS.index("public_id")
 
 
+def _look_at_the_rest(verdict: Verdict) -> None:
+    """Rows that the walk does not come by, and entries that stand there twice. The log may have grown meanwhile."""
+    sealed = Event.objects.filter(position__isnull=False).order_by()
+    last = sealed.order_by("-position").first()
+    if last is not None and last.position is not None and last.position >= Tree.objects.get().size:
+        raise Wrong("was put in: the log ends before it", last.position, last.public_id)
+    if sealed.filter(position__lt=verdict.size).count() > verdict.verified:
+        raise Wrong("a row was put in that stands between entries, or before the first")
+    for twice in sealed.values("public_id").annotate(rows=Count("id")).filter(rows__gt=1)[:1]:
+        again = Event.objects.filter(public_id=twice["public_id"]).latest("position")
+        raise Wrong("was put in: it is an earlier entry once more", again.position, again.public_id)
+
+
 def _look_at_unsealed(tree: Tree, verdict: Verdict) -> None:
     """Events that wait, and those that wait for ever because Temps did not write them."""
-    unsealed = Event.objects.filter(position=None).order_by("id")
-    for key, code, *columns in read(unsealed, "id", "code"):
-        if authentic_entry(key, code, columns, tree) is None:
-            what = f"the event {columns[PUBLIC_ID - 1]} was not written by Temps, or changed since"
+    replays = Replays(Tiles().frontier(tree.size)) if verdict.whole else None
+    unsealed = read(Event.objects.filter(position=None).order_by("id"), "id", "code")
+    for row, leaf in sifted(unsealed, tree, replays):
+        if leaf is None:
+            what = f"the event {row[1 + PUBLIC_ID]} was not written by Temps as it stands, or was put in again"
             verdict.problems.append(Problem(what))
         else:
             verdict.unsealed += 1

@@ -6,16 +6,17 @@ from __future__ import annotations
 import os
 import signal
 from collections import deque
-from collections.abc import Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor
+from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from functools import partial
 from itertools import islice
 from multiprocessing import get_context
 
 from django.db import connection, connections
 
-from audit.models import Event
+from audit.models import ENTRY_COLUMNS, Event
 from audit.proof.canonical import canonical_entry
 from audit.proof.merkle import leaf_hash
 from audit.proof.rows import Row, entry, read
@@ -23,6 +24,10 @@ from temps.lib.errors import Unavailable
 
 Range = tuple[int, int]
 """The first position, and the one after the last."""
+Hashed = tuple[Range, bytes | None, list[Row]]
+"""A range, its leaves one after the other, and those of its entries that were asked for. There are no leaves unless
+each position has one entry that has a leaf."""
+OPERATION = 1 + ENTRY_COLUMNS.index("operation")
 PROCESSES = min(4, os.cpu_count() or 1)
 WORTH_IT = 8
 """Ranges below which starting processes takes longer than it saves."""
@@ -41,18 +46,19 @@ def leaf_of(row: Row) -> bytes | None:
         return None
 
 
-def leaves_of(places: Range) -> tuple[Range, bytes | None]:
-    """The leaves of a range, one after the other; None unless each position has one entry that has a leaf."""
+def leaves_of(places: Range, operations: Collection[str] = ()) -> Hashed:
+    """Hash the entries of a range, and hand over those of ``operations`` as they were hashed."""
     start, end = places
     rows = rows_of(start, end)
     if len(rows) != end - start or rows[0][0] != start or rows[-1][0] != end - 1:
-        return places, None
+        return places, None, []
     leaves = [leaf_of(row) for row in rows]
-    return places, None if None in leaves else b"".join(filter(None, leaves))
+    asked_for = [row for row in rows if row[OPERATION] in operations] if operations else []
+    return places, None if None in leaves else b"".join(filter(None, leaves)), asked_for
 
 
 @contextmanager
-def hashed(size: int, step: int, processes: int) -> Iterator[Iterator[tuple[Range, bytes | None]]]:
+def hashed(size: int, step: int, processes: int, operations: Collection[str] = ()) -> Iterator[Iterator[Hashed]]:
     """:func:`leaves_of` each range of ``step`` positions of the first ``size``, in their order.
 
     In a transaction they are hashed by this process, since others would not see what it sees. Where there are others,
@@ -60,21 +66,22 @@ def hashed(size: int, step: int, processes: int) -> Iterator[Iterator[tuple[Rang
     """
     ranges = ((start, min(start + step, size)) for start in range(0, size, step))
     if processes < 2 or size < WORTH_IT * step or connection.in_atomic_block:
-        yield map(leaves_of, ranges)
+        yield (leaves_of(places, operations) for places in ranges)
         return
     connections.close_all()
     pool = ProcessPoolExecutor(processes, get_context("fork"), signal.signal, (signal.SIGINT, signal.SIG_IGN))
     try:
-        yield _in_order(pool, ranges, ahead=2 * processes)
+        calls = (partial(pool.submit, leaves_of, places, operations) for places in ranges)
+        yield _in_order(calls, ahead=2 * processes)
     except BrokenProcessPool:
         raise Unavailable("a process that was verifying has been ended") from None
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-def _in_order(pool: Executor, ranges: Iterator[Range], ahead: int) -> Iterator[tuple[Range, bytes | None]]:
+def _in_order(calls: Iterator[Callable[[], Future[Hashed]]], ahead: int) -> Iterator[Hashed]:
     """With no more than ``ahead`` in the making, so that memory stays small however long the log claims to be."""
-    making = deque(pool.submit(leaves_of, places) for places in islice(ranges, ahead))
+    making = deque(call() for call in islice(calls, ahead))
     while making:
         yield making.popleft().result()
-        making.extend(pool.submit(leaves_of, places) for places in islice(ranges, 1))
+        making.extend(call() for call in islice(calls, 1))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.db import transaction
-from django.db.models import Max
+from django.db.models import Count, Max
 
 from audit.models import Event
 from audit.proof.models import SigningKey, Tree
@@ -19,8 +19,8 @@ def tree_for_update() -> Tree:
     """The tree, locked until the transaction ends; made, with the name of the log, if this is the first time."""
     tree = Tree.objects.select_for_update().filter(pk=1).first()
     if tree is None:
-        old = Event.objects.filter(code=None).aggregate(highest=Max("id"))["highest"] or 0
-        made = Tree(pk=1, origin=ids.new(ORIGIN_PREFIX), old_until=old)
+        old = Event.objects.filter(code=None, id__gt=0).aggregate(highest=Max("id"), count=Count("id"))
+        made = Tree(pk=1, origin=ids.new(ORIGIN_PREFIX), old_until=old["highest"] or 0, old_count=old["count"])
         made.code = authenticate(_about(made), purpose=PURPOSE)
         Tree.objects.bulk_create([made], ignore_conflicts=True)
         tree = Tree.objects.select_for_update().get(pk=1)
@@ -28,14 +28,17 @@ def tree_for_update() -> Tree:
 
 
 def is_old(key: int, tree: Tree) -> bool:
-    """Whether the event with this key was there before there was sealing, so that it may lack a code."""
-    if key > tree.old_until or tree.code is None:
+    """Whether the event with this key was there before there was sealing, so that it may lack a code.
+
+    Those were sealed first. Later, one with such a key stands where retention has removed another.
+    """
+    if tree.code is None or not 0 < key <= tree.old_until or tree.size >= tree.old_count:
         return False
     return is_authentic(_about(tree), tree.code, purpose=PURPOSE)
 
 
 def _about(tree: Tree) -> bytes:
-    return f"{tree.origin} {tree.old_until}".encode()
+    return f"{tree.origin} {tree.old_until} {tree.old_count}".encode()
 
 
 def signer_for(tree: Tree) -> Signer:
@@ -58,18 +61,12 @@ def signer_for(tree: Tree) -> Signer:
 
 
 def verifiers(tree: Tree) -> list[Verifier]:
-    """The keys whose signatures count, newest first.
+    """The keys whose signatures count, newest first; also what is told to others.
 
     They come from the sealed halves and not from the public column: whoever can write to the database could put a key
-    of their own there, but cannot seal one.
+    of their own there, but cannot seal one. Raises :class:`~temps.lib.errors.KeyUnavailable` without the keyring.
     """
     return [_opened(row, tree.origin).verifier for row in SigningKey.objects.order_by("-id")]
-
-
-def published(tree: Tree) -> list[Verifier]:
-    """What is told to others: the public column, which needs no keyring."""
-    rows = SigningKey.objects.order_by("-id")
-    return [Verifier(tree.origin, bytes(row.public_key)) for row in rows]
 
 
 def _opened(row: SigningKey, origin: str) -> Signer:

@@ -15,8 +15,10 @@ class Tree(models.Model):
     size = models.PositiveBigIntegerField(default=0, editable=False)
     old_until = models.BigIntegerField(default=0, editable=False)
     """The highest event key when the log was first sealed: events up to it may lack a code."""
+    old_count = models.PositiveBigIntegerField(default=0, db_default=0, editable=False)
+    """How many those were."""
     code = models.BinaryField(null=True, editable=False)
-    """Proves that Temps set ``old_until``: else whoever can write it could have anything sealed."""
+    """Proves that Temps set ``old_until`` and ``old_count``: else whoever can write it could have anything sealed."""
     foreign = models.PositiveBigIntegerField(default=0, editable=False)
     """Events found in the table that Temps did not write."""
     failure = models.CharField(max_length=300, blank=True, editable=False)
@@ -65,7 +67,7 @@ class SigningKey(models.Model):
 
     key_id = models.CharField(max_length=8, unique=True, editable=False)
     public_key = models.BinaryField(editable=False)
-    """For those who only look. What is verified here is verified with the key that the sealed half gives."""
+    """For people who look at the table. Nothing reads it: whoever writes there could put in a key of their own."""
     sealed = models.BinaryField(editable=False)
     created_at = models.DateTimeField(default=clock.now, editable=False)
 

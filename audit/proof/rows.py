@@ -7,10 +7,13 @@ ordinary way would not accept is no entry that Temps wrote.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import orjson
+from django.db import OperationalError, connection
 from django.db.models import F, Func, QuerySet, TextField
 from django.db.models.functions import Cast
 
@@ -37,7 +40,24 @@ def read(events: QuerySet[Event], *first: str) -> list[Row]:
     texts = {"timestamp": _Instant(F("timestamp")), "metadata": Cast("metadata", TextField())}
     named = {f"{name}_text": expression for name, expression in texts.items()}
     columns = [f"{name}_text" if name in texts else name for name in ENTRY_COLUMNS]
-    return list(events.annotate(**named).values_list(*first, *columns))
+    rows = events.annotate(**named).values_list(*first, *columns)
+    try:
+        return list(rows)
+    except OperationalError:
+        if connection.vendor != "sqlite":
+            raise
+    # SQLite keeps bytes that are no text in a column of text: what stands in their place fits no hash, and is named.
+    with _whatever_it_says():
+        return list(rows.all())
+
+
+@contextmanager
+def _whatever_it_says() -> Iterator[None]:
+    connection.connection.text_factory = partial(str, encoding="utf-8", errors="replace")
+    try:
+        yield
+    finally:
+        connection.connection.text_factory = str
 
 
 def entry(columns: Sequence[Any]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ file, stops sealing (not writing) until a person has looked, and says so.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,26 +25,23 @@ from django.db import connection, transaction
 from audit.models import Event
 from audit.proof import rows, witness
 from audit.proof.canonical import PURPOSE, canonical_entry
+from audit.proof.errors import Contradiction
 from audit.proof.keys import is_old, signer_for, tree_for_update, verifiers
-from audit.proof.merkle import leaf_hash
+from audit.proof.merkle import Frontier, leaf_hash
 from audit.proof.models import Checkpoint, Tree
 from audit.proof.notes import CheckpointText
+from audit.proof.replays import Replays
+from audit.proof.rows import Row
 from audit.proof.tiles import MissingHash, Tiles, extend
 from secrets_vault.sealing import is_authentic
 from temps.lib import clock
-from temps.lib.errors import TempsError, Unavailable
+from temps.lib.errors import TempsError
 from temps.lib.signing import BadSignature
 
 log = structlog.get_logger(__name__)
 
 BATCH = 4096
 """Entries that one transaction seals."""
-
-
-class Contradiction(Unavailable):
-    """The tree in the database is not the one that was signed."""
-
-    code = "audit_log_contradicts"
 
 
 def waiting() -> bool:
@@ -69,7 +66,10 @@ def seal_batch(limit: int = BATCH) -> int:
     try:
         return _batch(limit)
     except TempsError as error:
-        _note_failure(error)
+        _note_failure(error.public_message)
+        raise
+    except Exception as error:
+        _note_failure(f"sealing failed ({type(error).__name__})")
         raise
 
 
@@ -78,12 +78,11 @@ def _batch(limit: int) -> int:
     tree = tree_for_update()
     signer = signer_for(tree)
     tiles = Tiles()
-    _compare_with_what_was_signed(tree, tiles)
-    frontier = tiles.frontier(tree.size)
-    found = _authentic(tree, limit)
+    frontier = _as_it_was_signed(tree, tiles)
+    found = _authentic(tree, frontier, limit)
     if not found.keys and found.foreign == tree.foreign:
         return 0
-    leaves = [leaf_hash(data) for data in found.entries]
+    leaves = found.leaves
     _number(found.keys, tree.size)
     extend(tiles, tree.size, leaves)
     for leaf in leaves:
@@ -103,33 +102,43 @@ def _batch(limit: int) -> int:
 @dataclass(slots=True)
 class _Found:
     keys: list[int] = field(default_factory=list)
-    entries: list[bytes] = field(default_factory=list)
-    """In canonical form."""
+    leaves: list[bytes] = field(default_factory=list)
     foreign: int = 0
 
 
-def _authentic(tree: Tree, limit: int) -> _Found:
+def _authentic(tree: Tree, edge: Frontier, limit: int) -> _Found:
     """Up to ``limit`` unsealed events that Temps wrote. Others are counted and left: they never get a position."""
-    found, last = _Found(), 0
-    while len(found.keys) < limit:
-        unsealed = Event.objects.filter(position=None, id__gt=last).order_by("id")
-        read = rows.read(unsealed[: limit - len(found.keys)], "id", "code")
-        for key, code, *columns in read:
-            data = authentic_entry(key, code, columns, tree)
-            if data is None:
+    found, replays = _Found(), Replays(edge)
+    unsealed = Event.objects.filter(position=None).order_by("id")
+    read = rows.read(unsealed[:limit], "id", "code")
+    while read:
+        for row, leaf in sifted(read, tree, replays):
+            if leaf is None:
                 found.foreign += 1
             else:
-                found.keys.append(key)
-                found.entries.append(data)
-            last = key
-        if not read:
-            break
+                found.keys.append(row[0])
+                found.leaves.append(leaf)
+        room = limit - len(found.keys)
+        read = rows.read(unsealed.filter(id__gt=read[-1][0])[:room], "id", "code") if room else []
     return found
 
 
-def authentic_entry(key: int, code: bytes | None, columns: Sequence[Any], tree: Tree) -> bytes | None:
-    """The canonical form of an event that waits to be sealed (``columns`` by :func:`rows.read`), if Temps wrote it as
-    it stands. None when not."""
+def sifted(waiting: Sequence[Row], tree: Tree, replays: Replays | None) -> Iterator[tuple[Row, bytes | None]]:
+    """Each of the events that wait to be sealed (key, code and the columns of :func:`rows.read`) with its leaf; None if
+    Temps did not write it as it stands, or wrote it once and it was put in again."""
+    if replays is not None:
+        replays.look_up(row[2:] for row in waiting)
+    for row in waiting:
+        key, code, *columns = row
+        data = _authentic_entry(key, code, columns, tree)
+        leaf = None if data is None else leaf_hash(data)
+        if leaf is not None and code is not None and replays is not None and replays.has(row[2:], leaf):
+            leaf = None
+        yield row, leaf
+
+
+def _authentic_entry(key: int, code: bytes | None, columns: Sequence[Any], tree: Tree) -> bytes | None:
+    """The canonical form of an event, if its code says that Temps wrote it."""
     try:
         data = canonical_entry(rows.entry(columns))
     except (TypeError, ValueError, AttributeError):
@@ -139,25 +148,29 @@ def authentic_entry(key: int, code: bytes | None, columns: Sequence[Any], tree: 
     return data if is_authentic(data, code, purpose=PURPOSE) else None
 
 
-def _compare_with_what_was_signed(tree: Tree, tiles: Tiles) -> None:
-    """The newest checkpoint, and the one in the file, must be about this tree. Raises :class:`Contradiction`."""
-    notes = Checkpoint.objects.filter(size__lte=tree.size).order_by("-size").values_list("note", flat=True)[:1]
+def _as_it_was_signed(tree: Tree, tiles: Tiles) -> Frontier:
+    """The edge of the tree, to grow on. The newest checkpoint must be about this very tree, and the one in the file
+    about its beginning. Raises :class:`Contradiction`."""
+    newest = Checkpoint.objects.order_by("-size").values_list("note", flat=True).first()
     try:
-        for note in filter(None, [*notes, witness.witnessed()]):
+        if (newest is None) != (tree.size == 0):
+            raise Contradiction("the checkpoints of the log are gone")
+        for note in filter(None, (newest, witness.witnessed())):
             signed = CheckpointText.opened(note, verifiers(tree))
             if signed.size > tree.size:
                 raise Contradiction(
                     f"the log has {tree.size} entries and had {signed.size} at {clock.iso(signed.time)}: "
                     "the database is older than its checkpoint file"
                 )
+            if note == newest and signed.size < tree.size:
+                raise Contradiction(f"of the {tree.size} entries {signed.size} were signed: the others were put in")
             if tiles.frontier(signed.size).root() != signed.root:
                 raise Contradiction(f"the first {signed.size} entries are not those that were signed")
+        return tiles.frontier(tree.size)
     except BadSignature:
         raise Contradiction("the newest checkpoint was not signed by a key of this log") from None
     except MissingHash as error:
         raise Contradiction(str(error)) from None
-    if tree.size and not notes:
-        raise Contradiction("the checkpoints of the log are gone")
 
 
 def _number(keys: list[int], first: int) -> None:
@@ -174,7 +187,6 @@ def _number(keys: list[int], first: int) -> None:
             cursor.executemany("UPDATE audit_event SET position = %s WHERE id = %s", pairs)
 
 
-def _note_failure(error: TempsError) -> None:
-    log.error("audit.not_sealed", reason=error.public_message)
+def _note_failure(reason: str) -> None:
     with transaction.atomic():
-        Tree.objects.filter(pk=1).update(failure=error.public_message[:300], failed_at=clock.now())
+        Tree.objects.filter(pk=1).update(failure=reason[:300], failed_at=clock.now())

@@ -12,8 +12,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from audit.retention.models import LegalHold
-from audit.retention.services import LONGEST, SHORTEST, holds, place_hold, release_hold, retention_days, set_retention
+from audit.retention.models import SHORTEST, LegalHold
+from audit.retention.services import LONGEST, holds, place_hold, release_hold, retention_days, set_retention
 from rbac.guards import actor_of
 from rbac.permissions import Permission
 

@@ -7,16 +7,16 @@ and placed holds, which nobody can change unseen; those entries are never remove
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import Q
 
 from audit.actions import Action
-from audit.models import Event
-from audit.proof.rows import entry, read
-from audit.proof.sealer import Contradiction
+from audit.proof.errors import Contradiction
+from audit.proof.hashing import OPERATION, rows_of
+from audit.proof.rows import entry
 from audit.proof.vouching import Vouches
 from audit.retention.models import LegalHold, RetentionPolicy
 
@@ -49,14 +49,15 @@ def as_configured() -> Mandate:
     return Mandate(days, frozenset(unreleased.values_list("project", "user_email")))
 
 
-def as_recorded(vouches: Vouches) -> Mandate:
-    """By the rows as far as the log bears them out; a hold that the log knows holds whatever its row says.
+def as_recorded(entries: Iterable[dict[str, Any]]) -> Mandate:
+    """By the rows as far as the log bears them out: ``entries`` are those of :data:`KEPT`, all of them, as sealed. A
+    hold that the log knows holds whatever its row says.
 
     Raises :class:`Contradiction` when the policy is not the one that was recorded last.
     """
     configured = as_configured()
     recorded, held, released = None, dict[str, tuple[str, str]](), set[str]()
-    for told in _entries(vouches):
+    for told in entries:
         details = told["metadata"]
         if told["operation"] == Action.RETENTION_UPDATE:
             recorded = details.get("days")
@@ -70,9 +71,9 @@ def as_recorded(vouches: Vouches) -> Mandate:
     return Mandate(configured.days, configured.holds | in_log)
 
 
-def _entries(vouches: Vouches) -> Iterator[dict[str, Any]]:
-    """Those that say what may be removed, in their order, as far as they are vouched for."""
-    about = Event.objects.filter(operation__in=[kept.value for kept in KEPT], position__isnull=False)
-    for position, *columns in read(about.order_by("position"), "position"):
-        if vouches(position, tuple(columns)):
-            yield entry(columns)
+def entries_between(start: int, end: int, vouches: Vouches) -> list[dict[str, Any]]:
+    """Those that were sealed since the log was looked at. Raises :class:`Contradiction` unless each is as sealed."""
+    rows = rows_of(start, end)
+    if [row[0] for row in rows] != list(range(start, end)) or not all(vouches(row[0], row[1:]) for row in rows):
+        raise Contradiction("the newest entries are not those that were sealed, so nothing is removed")
+    return [entry(row[1:]) for row in rows if row[OPERATION] in KEPT]

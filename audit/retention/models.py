@@ -5,6 +5,10 @@ from django.db import models
 from temps.lib import clock
 from temps.lib.ids import PublicIdField
 
+SHORTEST = 30
+"""Days that every entry is kept: whoever takes over an administrator's account must not be able to have the traces of
+it removed the same week."""
+
 
 class RetentionPolicy(models.Model):
     """One row: after how many days entries are removed. None is forever, and so is no row."""

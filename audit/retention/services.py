@@ -16,16 +16,18 @@ from django.db.models import Max, QuerySet
 from django.db.models.functions import TruncDate
 
 from audit.actions import Action
+from audit.masking import printable
 from audit.models import Event
-from audit.proof.checking import verify_log
+from audit.proof.checking import Verdict, verify_log
+from audit.proof.errors import Contradiction
 from audit.proof.keys import signer_for, tree_for_update, verifiers
 from audit.proof.models import Checkpoint, Retirement, Tree
 from audit.proof.notes import RetirementText
 from audit.proof.rows import read
-from audit.proof.sealer import Contradiction, seal_everything
+from audit.proof.sealer import seal_everything
 from audit.proof.vouching import voucher
-from audit.retention.mandate import HELD_USER, KEPT, Mandate, as_configured, as_recorded
-from audit.retention.models import LegalHold, RetentionPolicy
+from audit.retention.mandate import HELD_USER, KEPT, Mandate, as_configured, as_recorded, entries_between
+from audit.retention.models import SHORTEST, LegalHold, RetentionPolicy
 from audit.services import record
 from rbac.permissions import Permission
 from rbac.services import require
@@ -33,8 +35,6 @@ from temps.lib import clock
 from temps.lib.actor import Actor
 from temps.lib.errors import Conflict, Invalid, NotFound
 
-SHORTEST = 30
-"""Days. Whoever takes over an administrator's account must not be able to have its traces removed the same week."""
 LONGEST = 36_500
 BATCH = 5000
 """Entries that one transaction removes."""
@@ -114,7 +114,7 @@ def release_hold(public_id: str, *, actor: Actor) -> LegalHold:
     require(actor, Permission.SETTINGS_WRITE)
     hold = LegalHold.objects.select_for_update().filter(public_id=public_id).first()
     if hold is None:
-        raise NotFound("there is no such hold")
+        raise NotFound(f"there is no hold '{printable(public_id[:60])}': temps retention holds lists them")
     if hold.released_at is not None:
         raise Conflict("this hold has been released already")
     hold.released_at, hold.released_by = clock.now(), actor.label
@@ -131,27 +131,29 @@ def retire_due(*, actor: Actor) -> int:
     """
     require(actor, Permission.SETTINGS_WRITE)
     seal_everything()
-    if _due(as_configured()).exists():
-        _require_whole()
     removed = 0
-    while count := _retire_batch(actor):
-        removed += count
+    if _due(as_configured()).exists():
+        verdict = _whole_log()
+        while count := _retire_batch(verdict, actor):
+            removed += count
+            seal_everything()
     _thin_checkpoints()
     return removed
 
 
-def _require_whole() -> None:
+def _whole_log() -> Verdict:
     """What people once said about retention could be missing from a log in which anything is."""
-    verdict = verify_log(verifiers(Tree.objects.get()))
+    verdict = verify_log(verifiers(Tree.objects.get()), operations=KEPT)
     if not verdict.whole:
         raise Contradiction(f"the log does not verify, so nothing is removed: {verdict.problems[0]}")
+    return verdict
 
 
 @transaction.atomic
-def _retire_batch(actor: Actor) -> int:
+def _retire_batch(whole: Verdict, actor: Actor) -> int:
     tree = tree_for_update()
     vouches = voucher(tree)
-    mandate = as_recorded(vouches)
+    mandate = as_recorded([*whole.entries, *entries_between(whole.size, tree.size, vouches)])
     if mandate.days is None:
         return 0
     due = read(_due(mandate).order_by("position")[:BATCH], "position", "public_id", "timestamp")

@@ -18,6 +18,7 @@ from django.db.models.functions import Concat
 from audit.models import ENTRY_COLUMNS, Checkpoint, Event, SigningKey, Tile, Tree
 from audit.proof import sealer, witness
 from audit.proof.canonical import canonical
+from audit.proof.errors import Contradiction
 from audit.proof.merkle import Frontier, leaf_hash
 from audit.proof.notes import CheckpointText
 from audit.proof.tiles import Tiles, extend
@@ -169,7 +170,7 @@ def test_an_older_copy_that_was_put_back() -> None:
 def test_an_older_copy_that_has_grown_again_is_not_signed() -> None:
     cut(30)
     write(20)
-    with pytest.raises(sealer.Contradiction, match="older than its checkpoint file"):
+    with pytest.raises(Contradiction, match="older than its checkpoint file"):
         sealer.seal_everything()
     assert first_bad() == 30
 
@@ -208,7 +209,7 @@ def test_an_entry_changed_along_with_the_stored_hashes_is_narrowed_to_its_batch(
 def test_a_forged_tree_is_not_signed() -> None:
     forge(BAD)
     write(1)
-    with pytest.raises(sealer.Contradiction, match="are not those that were signed"):
+    with pytest.raises(Contradiction, match="are not those that were signed"):
         sealer.seal_everything()
     assert "not those that were signed" in Tree.objects.get().failure
 

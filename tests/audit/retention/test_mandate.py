@@ -14,7 +14,9 @@ from django.db import connection
 
 from audit.actions import Action
 from audit.models import Event, LegalHold, RetentionPolicy, Retirement
-from audit.proof.sealer import Contradiction
+from audit.proof.checking import Verdict
+from audit.proof.errors import Contradiction
+from audit.retention import services
 from audit.retention.services import place_hold, release_hold, retire_due, set_retention
 from temps.lib import clock
 from tests.audit.proof.made import seal, verdict
@@ -38,17 +40,67 @@ def refused(reason: str) -> None:
     assert not Retirement.objects.exists()
 
 
-def test_an_entry_that_was_made_older(log: None) -> None:
+def test_an_entry_that_was_made_older() -> None:
     set_retention(90, actor=OPERATOR)
     sql("UPDATE audit_event SET timestamp = %s WHERE position = 23", clock.now() - timedelta(days=99))
     refused("does not verify.* 23 ")
 
 
-def test_an_entry_that_was_made_older_after_the_log_was_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+def meanwhile(monkeypatch: pytest.MonkeyPatch, change: Callable[[], object]) -> None:
+    """``change`` happens once the log was looked at, and before anything is removed."""
+    real = services._whole_log
+
+    def look() -> Verdict:
+        verdict = real()
+        change()
+        return verdict
+
+    monkeypatch.setattr(services, "_whole_log", look)
+
+
+def test_an_entry_that_is_made_older_once_the_log_was_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     set_retention(90, actor=OPERATOR)
-    sql("UPDATE audit_event SET timestamp = %s WHERE position = 23", clock.now() - timedelta(days=99))
-    monkeypatch.setattr("audit.retention.services._require_whole", lambda: None)
+    older = clock.now() - timedelta(days=99)
+    meanwhile(monkeypatch, lambda: sql("UPDATE audit_event SET timestamp = %s WHERE position = 23", older))
     refused("entry 23 .* is not what was sealed")
+
+
+def test_a_hold_that_is_hidden_once_the_log_was_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    place_hold("an inquiry", project="shop", actor=OPERATOR)
+    set_retention(90, actor=OPERATOR)
+
+    def hide() -> None:
+        sql("DELETE FROM audit_event WHERE operation = 'LEGAL_HOLD_CREATE'")
+        LegalHold.objects.all().delete()
+
+    meanwhile(monkeypatch, hide)
+    assert retire_due(actor=SYSTEM) == 10
+    assert Event.objects.filter(project="shop", position__lt=20).count() == 10
+
+
+def test_what_was_sealed_since_the_log_was_looked_at_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    set_retention(90, actor=OPERATOR)
+
+    def hold_and_lift() -> None:
+        place_hold("an inquiry", project="shop", actor=OPERATOR)
+        seal()
+        LegalHold.objects.all().delete()
+
+    meanwhile(monkeypatch, hold_and_lift)
+    assert retire_due(actor=SYSTEM) == 10
+
+
+def test_what_was_sealed_since_and_is_gone_stops_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    set_retention(90, actor=OPERATOR)
+
+    def hold_and_hide() -> None:
+        place_hold("an inquiry", project="shop", actor=OPERATOR)
+        seal()
+        LegalHold.objects.all().delete()
+        sql("DELETE FROM audit_event WHERE operation = 'LEGAL_HOLD_CREATE'")
+
+    meanwhile(monkeypatch, hold_and_hide)
+    refused("newest entries are not those")
 
 
 def test_a_policy_that_nobody_set() -> None:
