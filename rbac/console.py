@@ -193,7 +193,8 @@ class ServiceAdmin(ModelAdmin):  # type: ignore[misc]
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         if change:
-            self.change(obj, form, actor_of(request))
+            # As it is stored: the form put into ``obj`` what was typed, and a service records what was there before.
+            self.change(self.model._base_manager.get(pk=obj.pk), form, actor_of(request))
             return
         made = self.create(form, actor_of(request))
         obj.pk, obj.__dict__ = made.pk, made.__dict__

@@ -96,3 +96,19 @@ def test_deleting_needs_the_slug_twice(world: World) -> None:
         call_command("project", "delete", "--project", "shop", "--confirm", "yes")
     call_command("project", "delete", "--project", "shop", "--confirm", "shop")
     assert not Project.objects.filter(slug="shop").exists()
+
+
+@pytest.mark.promise("L-01")
+def test_a_change_in_the_console_is_recorded_with_what_was_there_before(world: World, signed_in: Any) -> None:
+    page = f"/projects/project/{world.project.pk}/change/"
+    signed_in(world.owner).post(page, {"name": "Our shop", "description": "sells"})
+    told = Event.objects.latest("id").metadata
+    assert told["before"] == {"name": "Shop", "description": ""}
+    assert told["after"] == {"name": "Our shop", "description": "sells"}
+
+
+@pytest.mark.parametrize("limit", ["0", "-1", "501", "abc", "", "1e2", "٣"])
+def test_a_page_of_no_possible_size_is_refused(world: World, api: Any, limit: str) -> None:
+    answer = api(world.owner).get("/api/v1/projects/", {"limit": limit})
+    assert answer.status_code == 400
+    assert "limit" in str(answer.json())

@@ -12,6 +12,7 @@ from rest_framework.request import Request
 from temps.lib.errors import Invalid
 
 INVALID = "this cursor was not made here: follow the links of the answer, or leave it out for the first page"
+LIMIT = re.compile(r"[0-9]{1,9}", re.ASCII)
 ROW = re.compile(r"[0-9]{1,19}")
 
 
@@ -22,6 +23,13 @@ class Cursor(CursorPagination):
     page_size = 50
     max_page_size = 500
     page_size_query_param = "limit"
+
+    def get_page_size(self, request: Request) -> int:
+        """What ``limit`` asks for. DRF would answer a mistyped one with the default."""
+        given = request.query_params.get(self.page_size_query_param, str(self.page_size))
+        if not LIMIT.fullmatch(given) or not 1 <= int(given) <= self.max_page_size:
+            raise Invalid(f"a page has 1 to {self.max_page_size} rows", field=self.page_size_query_param)
+        return int(given)
 
     def decode_cursor(self, request: Request) -> Position | None:
         """The position asked for. DRF would hand whatever stands in a made-up cursor to the database."""
