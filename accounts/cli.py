@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from django.conf import settings
 from django.core.management.base import CommandError
-from django.db.utils import OperationalError, ProgrammingError
+from django.db.utils import DatabaseError, OperationalError
 from django_typer.management import TyperCommand
 from typer import Option
 from typer._click.exceptions import NoArgsIsHelpError, UsageError  # what typer raises has no public name
@@ -59,10 +59,13 @@ class TempsCommand(TyperCommand):
             if isinstance(error, Denied):
                 record_denial(error)
             self._fail(error.message)
-        except (OperationalError, ProgrammingError) as error:
+        except DatabaseError as error:
             if "no such table" in str(error) or "does not exist" in str(error):
                 self._fail("the database is not set up yet: run 'temps up' or 'temps migrate' first")
-            raise
+            if not isinstance(error, OperationalError) and type(error) is not DatabaseError:
+                raise
+            # It is away, locked, full, or no database. The drivers name hosts and files, and no passwords.
+            self._fail(f"the database cannot be used: {str(error).strip().partition(chr(10))[0]}")
 
     def _fail(self, message: str) -> None:
         if self._called_from_command_line:

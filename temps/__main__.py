@@ -2,13 +2,35 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
+import tempfile
+from importlib import import_module
 
 ROOMS = ("temps", "accounts", "projects", "secrets_vault", "firewall", "certificates", "audit", "audit.sinks")
 
 
 def main() -> None:
+    with contextlib.ExitStack() as stack:
+        if _is_offline(sys.argv[1:]):
+            # An auditor's machine has no installation and need not get one.
+            os.environ["TEMPS_DATA_DIR"] = stack.enter_context(tempfile.TemporaryDirectory(prefix="temps-"))
+        _run()
+
+
+def _is_offline(arguments: list[str]) -> bool:
+    """Whether this is ``audit verify FILE``."""
+    rest = iter(arguments[2:] if arguments[:2] == ["audit", "verify"] else [])
+    for argument in rest:
+        if argument in ("--public-key", "--checkpoint", "--proof"):
+            next(rest, None)
+        elif not argument.startswith("-"):
+            return True
+    return False
+
+
+def _run() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "temps.settings")
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
@@ -16,12 +38,21 @@ def main() -> None:
     from temps.lib.env import EnvError
 
     try:
+        _settings()
         if sys.argv[1:] in ([], ["help"], ["--help"], ["-h"]):
             overview()
         else:
             execute_from_command_line(sys.argv)
     except (EnvError, ImproperlyConfigured) as error:
         sys.exit(f"error: {error}")
+
+
+def _settings() -> None:
+    """Read the settings, which makes the data directory."""
+    try:
+        import_module(os.environ["DJANGO_SETTINGS_MODULE"])
+    except OSError as error:
+        sys.exit(f"error: the data directory cannot be used: {error.strerror}: {error.filename}")
 
 
 def overview() -> None:
