@@ -38,7 +38,7 @@ def printable(text: str) -> str:
 
 
 def masked_text(text: str) -> str:
-    """``text`` on one line, without what looks like a secret."""
+    """``text`` on one line, without what looks like a secret, and cut where ``without_secrets`` stops looking."""
     return printable(without_secrets(text))
 
 
@@ -62,8 +62,10 @@ def masked(value: Any) -> Any:
 
 
 def _masked_entry(name: str, value: Any) -> Any:
-    if _names_a_secret(name) and not isinstance(value, bool | int | None):
-        return MASK if value else value
+    """What is empty, and whether there is one, is no secret; a number is: a code for one sign-in, say."""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if _names_a_secret(name) and value is not True and (value or number):
+        return MASK
     return masked(value)
 
 

@@ -32,14 +32,22 @@ FORBIDDEN: tuple[Network, ...] = (
     IPv6Network("::/128"),
     IPv6Network("fe80::/10"),
     IPv6Network("ff00::/8"),
-    # Metadata services that stand elsewhere: Amazon's over IPv6, Alibaba's, Azure's, Oracle's.
-    IPv6Network("fd00:ec2::/32"),
+    # Metadata services that stand elsewhere: Alibaba's, Azure's and Oracle's, then those over IPv6.
     IPv4Network("100.100.100.200/32"),
     IPv4Network("168.63.129.16/32"),
     IPv4Network("192.0.0.0/24"),
+    IPv6Network("fd00:ec2::/32"),  # Amazon
+    IPv6Network("fd20:ce::254/128"),  # Google
+    IPv6Network("fd00:42::42/128"),  # Scaleway
+    IPv6Network("fd00:c1::a9fe:a9fe/128"),  # Oracle
+    IPv6Network("fd00:100::100:200/128"),  # Alibaba
+    IPv6Network("fd00:a9fe:a9fe::1/128"),  # Linode
+    # IPv4 addresses are hidden in these, and where is up to the network (RFC 8215), or they are two (Teredo, RFC 4380).
+    IPv6Network("64:ff9b:1::/48"),
+    IPv6Network("2001::/32"),
 )
-TRANSLATED = IPv6Network("64:ff9b::/96")
-"""Addresses that a NAT64 turns into the IPv4 address at their end (RFC 6052)."""
+TRANSLATED = (IPv6Network("64:ff9b::/96"), IPv6Network("::ffff:0:0:0/96"))
+"""Addresses that a NAT64 (RFC 6052) or a stateless translator (RFC 2765) turns into the IPv4 address at their end."""
 COMPATIBLE = IPv6Network("::/96")
 """IPv4-compatible addresses (RFC 4291 section 2.5.5.1), but for ``::`` and ``::1``."""
 
@@ -62,7 +70,8 @@ def _inner(address: Address) -> Address:
         return address.ipv4_mapped
     if address.sixtofour is not None:
         return address.sixtofour
-    if address in TRANSLATED or (address in COMPATIBLE and address > IPv6Address("::1")):
+    translated = any(address in network for network in TRANSLATED)
+    if translated or (address in COMPATIBLE and address > IPv6Address("::1")):
         return IPv4Address(int(address) & 0xFFFFFFFF)
     return address
 

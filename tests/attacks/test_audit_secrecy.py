@@ -7,6 +7,7 @@ import base64
 import io
 import json
 import logging
+import re
 import string
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -32,6 +33,7 @@ from accounts.api_keys import create_api_key
 from accounts.models import TotpDevice
 from accounts.totp import begin_enrolment, manual_key
 from audit.models import Event
+from temps.lib import secret_looks
 from tests.world import PASSWORD, World, acting
 
 pytestmark = [pytest.mark.django_db, pytest.mark.promise("L-02", "O-06")]
@@ -249,6 +251,30 @@ def test_an_api_key_wherever_it_is_pasted(people: Any, monkeypatch: Any, where: 
         else:
             body = {"action": "block", "network": "203.0.113.0/24", "project": "shop", "reason": f"leaked {token}"}
             assert client.post("/api/v1/firewall/rules/", body, format="json").status_code == 201
+
+
+class Watched:
+    """A pattern that notes how long each text is that it reads."""
+
+    def __init__(self, shape: re.Pattern[str], lengths: list[int]) -> None:
+        self._shape, self._lengths = shape, lengths
+
+    def sub(self, replacement: str, text: str) -> str:
+        self._lengths.append(len(text))
+        return self._shape.sub(replacement, text)
+
+
+def test_a_stranger_does_not_keep_the_process_busy_with_looking(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One header of 64 KB took twelve seconds, in which the process answered nobody."""
+    lengths: list[int] = []
+    shapes = [(needed, Watched(shape, lengths)) for needed, shape in secret_looks._SHAPES]
+    monkeypatch.setattr(secret_looks, "_SHAPES", shapes)
+    agent = "eyJ" + "-eyJ" * 16_000
+    form = {"email": world.owner.email, "password": "wrong"}
+    answer = Client().post("/api/v1/auth/token", form, content_type="application/json", headers={"user-agent": agent})
+    assert answer.status_code == 401
+    assert Event.objects.get(user_agent__startswith="eyJ").user_agent == agent[:512]
+    assert secret_looks.LOOKED_AT // 2 < max(lengths) <= secret_looks.LOOKED_AT
 
 
 @few

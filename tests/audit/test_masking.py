@@ -31,7 +31,20 @@ def test_names_ids_and_counts_stay_readable(name: str) -> None:
 
 
 def test_whether_there_is_a_secret_may_be_told() -> None:
-    assert masked({"secret": True, "token": None, "password": ""}) == {"secret": True, "token": None, "password": ""}
+    told = {"secret": True, "pem": False, "token": None, "password": "", "cookie": []}
+    assert masked(told) == told
+
+
+@pytest.mark.promise("L-02")
+@pytest.mark.parametrize("value", [123456, 0, 0.5, -1])
+def test_a_number_is_a_secret_too(value: float) -> None:
+    assert masked({"otp": value, "otps": value}) == {"otp": MASK, "otps": value}
+
+
+@pytest.mark.promise("L-02")
+@pytest.mark.parametrize("secret", ["abc12", "x"])
+def test_a_short_password_is_one_too(secret: str) -> None:
+    assert masked_text(f"/sign-in?password={secret}&next=/") == f"/sign-in?password={MASK}&next=/"
 
 
 @pytest.mark.promise("L-02")
@@ -47,6 +60,22 @@ def test_whether_there_is_a_secret_may_be_told() -> None:
         "whsec_aHVudGVyMg== of a webhook",
         "/hooks?token=hunter2hunter2&x=1",
         "CLIENT_SECRET=hunter2",
+        "-----BEGIN PGP PRIVATE KEY BLOCK-----\n\nMIGHAgEAMBMGByqG",
+        "it sent Bearer\tabcdef0123456789abcdef",
+        "Authorization: Token hunter2\r\nHost: a",
+        'Proxy-Authorization: Digest username="app", response="hunter2"',
+        "{'authorization': 'Negotiate hunter2', 'accept': '*/*'}",
+        "prefix_eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl",
+        "postgresql://app:hun/hunter2@db/app",
+        "postgresql://app:p@hunter2@db/app",
+        "postgresql://app@server:hunter2@db/app",
+        "https://app:443hunter2@db/app",
+        "THE_PASSWORD_OF_THE_DATABASE_OF_THE_SHOP_PASSWORD=hunter2",
+        'password="a hunter2" --verbose',
+        "--token='a hunter2' --verbose",
+        r"{\"run\": \"x --token=\"a hunter2\" y\"}",
+        "x-api-key=hunter2",
+        "private_key=hunter2",
     ],
 )
 def test_what_looks_like_a_secret_is_masked_wherever_it_stands(text: str) -> None:
@@ -56,7 +85,12 @@ def test_what_looks_like_a_secret_is_masked_wherever_it_stands(text: str) -> Non
 
 
 @pytest.mark.parametrize(
-    "text", ["tmp_0123456789_… of CI", "key=API_URL", "the token= of it", "secret_name and tokens"]
+    "text",
+    [
+        *("tmp_0123456789_… of CI", "key=API_URL", "the token= of it", "secret_name and tokens", 'token="" is empty'),
+        *("https://db:8080/@app?mail=a@example.com", "http://[::1]:8080/@app", "ssh://git@db/app", "http://db:80,a@b"),
+        *("an authorization code", "authorization:", "a token was used twice", "-----BEGIN PUBLIC KEY----- MIGH"),
+    ],
 )
 def test_what_names_a_secret_and_is_none_stays_readable(text: str) -> None:
     assert masked_text(text) == text

@@ -10,7 +10,11 @@ import pytest
 from temps.lib import outgoing
 from temps.lib.outgoing import Forbidden, Watch, connect, is_forbidden
 
-METADATA = ["169.254.169.254", "::ffff:169.254.169.254", "64:ff9b::a9fe:a9fe", "2002:a9fe:a9fe::", "::169.254.169.254"]
+METADATA = [
+    *("169.254.169.254", "::ffff:169.254.169.254", "64:ff9b::a9fe:a9fe", "2002:a9fe:a9fe::", "::169.254.169.254"),
+    *("::ffff:0:a9fe:a9fe", "64:ff9b:1::a9fe:a9fe", "64:ff9b:1:a9fe:a9:fe00::", "2001:0:a9fe:a9fe::1"),
+    *("fd00:ec2::254", "fd20:ce::254", "fd00:42::42", "fd00:c1::a9fe:a9fe", "fd00:100::100:200", "fd00:a9fe:a9fe::1"),
+]
 
 
 def resolves_to(address: str, asked: list[str]) -> Callable[..., Any]:
@@ -22,14 +26,18 @@ def resolves_to(address: str, asked: list[str]) -> Callable[..., Any]:
 
 
 @pytest.mark.parametrize(
-    "address", [*METADATA, "fe80::1%eth0", "0.0.0.1", "::", "224.0.0.1", "ff02::1", "fd00:ec2::254", "100.100.100.200"]
+    "address", [*METADATA, "fe80::1%eth0", "0.0.0.1", "::", "224.0.0.1", "ff02::1", "100.100.100.200"]
 )
 def test_nothing_is_sent_to_metadata_services_however_they_are_written(address: str) -> None:
     assert is_forbidden(address)
 
 
 @pytest.mark.parametrize(
-    "address", ["127.0.0.1", "::1", "10.0.0.1", "192.168.1.1", "fd12::1", "192.0.2.1", "2001:db8::1"]
+    "address",
+    [
+        *("127.0.0.1", "::1", "10.0.0.1", "192.168.1.1", "fd12::1", "192.0.2.1", "2001:db8::1"),
+        *("fd20:ce::1", "fd00:42::1", "64:ff9b::c000:201", "::ffff:0:c000:201"),
+    ],
 )
 def test_one_s_own_network_and_the_world_are_fair_targets(address: str) -> None:
     assert not is_forbidden(address)
