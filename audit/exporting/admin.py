@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from unfold.decorators import display
 
-from audit.exporting.exports import KEEP, request_export
+from audit.exporting.exports import KEEP, is_here, is_ours, request_export
 from audit.exporting.links import FILE, PROOF
 from audit.models import Export, ExportFormat, ExportState
 from rbac.console import ServiceAdmin
@@ -61,6 +61,8 @@ class ExportAdmin(ServiceAdmin):
     @admin.display(description="progress")
     def watched(self, export: Export) -> str:
         """A bar that ``export.js`` keeps up to date for as long as there is something to wait for."""
+        if not is_ours(export):
+            return "Temps did not write this row: there is no such export."
         return format_html(
             '<div class="temps-export" data-export="{}" data-state="{}">'
             '<progress max="100" value="{}" aria-label="Progress"></progress>'
@@ -80,8 +82,10 @@ class ExportAdmin(ServiceAdmin):
 
     @admin.display(description="files")
     def files(self, export: Export) -> str:
-        if export.state != ExportState.DONE:
+        if export.state != ExportState.DONE or not is_ours(export):
             return ""
+        if not is_here(export):
+            return "Not on this machine: the command line wrote them elsewhere, or another host did."
         where = reverse("api:audit-export-download", kwargs={"public_id": export.public_id})
         if export.format == ExportFormat.JSON:
             return format_html('<a href="{}?part={}">Download</a>', where, FILE)

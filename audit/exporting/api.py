@@ -31,7 +31,7 @@ class ExportOut(serializers.ModelSerializer[Export]):
     requested_by = serializers.CharField(source="requested_label")
     progress = serializers.IntegerField(help_text="Percent.")
     download = serializers.SerializerMethodField(
-        help_text="A link to the file, once it is done: good for ten minutes, without signing in."
+        help_text="A link to the file, once it is done and here: good for ten minutes, without signing in."
     )
     proof = serializers.SerializerMethodField(help_text="Likewise to its proof; none for JSON, which holds its own.")
 

@@ -11,11 +11,11 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from audit.exporting.coverage import last_moment
+from audit.exporting.coverage import first_moment, last_moment
 from audit.exporting.exports import file_of, proof_beside, request_export, run_export
 from audit.exporting.offline import Report, verify_file
 from audit.exporting.statement import ExportText
-from audit.models import ExportFormat, ExportState
+from audit.models import Event, Export, ExportFormat, ExportState
 from audit.proof.cli import read_keys
 from temps.lib import clock
 from temps.lib.actor import Actor
@@ -36,13 +36,16 @@ def export_to(target: str, start: date, end: date, file_format: str, *, actor: A
     path = wanted or file_of(export)
     print(path)
     beside = proof_beside(path, file_format)
-    _hint(f"{_entries(export.done)}{f'; the proof is in {beside.name}' if beside else ''}")
+    _hint(f"{_how_many(export)}{f'; the proof is in {beside.name}' if beside else ''}")
 
 
 def verify_export(file: Path, public_key: str, proof: Path | None, *, as_json: bool) -> None:
     """Verify the export in ``file``, print what was found, and exit with status 1 unless it is whole."""
     if not public_key:
-        raise Invalid("name the log's key with --public-key: there, temps audit key prints it", field="public_key")
+        raise Invalid(
+            "an export is verified with --public-key KEY: temps audit key prints it on the machine that has the log",
+            field="public_key",
+        )
     with _bar("verifying", quiet=as_json) as progress:
         report = verify_file(file, lambda origin: read_keys(public_key, origin), proof=proof, progress=progress)
     if as_json:
@@ -51,6 +54,16 @@ def verify_export(file: Path, public_key: str, proof: Path | None, *, as_json: b
         _tell(report)
     if not report.whole:
         sys.exit(1)
+
+
+def _how_many(export: Export) -> str:
+    """How many entries are of the days asked for, and how many stand there for their proof."""
+    written = Event.objects.filter(position__gte=export.first, position__lt=export.end)
+    begin, over = first_moment(export.start_date), last_moment(export.end_date)
+    count = written.filter(timestamp__gte=begin, timestamp__lte=over).count()
+    others = export.done - count
+    more = f"; {others:,} {'shares' if others == 1 else 'share'} a checkpoint with them" if others else ""
+    return f"{_entries(count)} of these days{more}"
 
 
 def _free(path: Path, file_format: str) -> Path:

@@ -28,7 +28,7 @@ from audit.proof.tiles import MissingHash
 from audit.services import record
 from rbac.permissions import Permission
 from rbac.services import require
-from temps.lib import clock
+from temps.lib import clock, ids
 from temps.lib.actor import Actor
 from temps.lib.errors import Conflict, Invalid, NotFound, TempsError, Unavailable
 from temps.lib.queue import after_commit
@@ -51,8 +51,28 @@ class Overtaken(Exception):
     """Another worker has claimed the export, because this one was silent for too long."""
 
 
+def is_ours(export: Export) -> bool:
+    """Whether the row has an id and a format that Temps gives; only then has it a file and addresses."""
+    return ids.fits(export.public_id, "exp") and export.format in ExportFormat.values
+
+
 def file_of(export: Export) -> Path:
-    return Path(settings.DATA_DIR) / "exports" / f"{export.public_id}.{export.format}"
+    """Where the file of ``export`` is: the one place where its path is made.
+
+    Raises :class:`Unavailable` for a path that would lead out of the directory of exports. Whoever can write to the
+    database, and nothing else, could otherwise have any file of this machine read, replaced or removed.
+    """
+    directory = Path(settings.DATA_DIR) / "exports"
+    path = directory / f"{export.public_id}.{export.format}"
+    if not is_ours(export) or path.resolve().parent != directory.resolve():
+        log.error("audit.export_not_ours", row=export.pk)
+        raise Unavailable("this export has no file: its row is none that Temps wrote")
+    return path
+
+
+def is_here(export: Export) -> bool:
+    """Whether it can be downloaded here: the command line writes files elsewhere, and other hosts keep theirs."""
+    return export.state == ExportState.DONE and is_ours(export) and file_of(export).is_file()
 
 
 def proof_beside(file: Path, file_format: str) -> Path | None:
@@ -104,7 +124,11 @@ def run_export(
     try:
         if export.attempts > MAX_ATTEMPTS:
             return _fail(export, f"given up after {MAX_ATTEMPTS} attempts that never ended", actor=actor)
-        return _attempt(export, target or file_of(export), actor=actor, progress=progress or _nobody_watches)
+        try:
+            place = file_of(export)
+        except Unavailable as error:
+            return _fail(export, error.public_message, actor=actor)
+        return _attempt(export, target or place, actor=actor, progress=progress or _nobody_watches)
     except Overtaken:
         log.warning("audit.export_overtaken", export=public_id)
         return None
@@ -167,7 +191,8 @@ def open_export(public_id: str, *, actor: Actor, proof: bool = False) -> tuple[E
     export = export_by_id(public_id, actor=actor)
     if export.state != ExportState.DONE:
         raise Conflict(f"there is no file to download: the export is {export.state}")
-    path = proof_beside(file_of(export), export.format) if proof else file_of(export)
+    file = file_of(export)
+    path = proof_beside(file, export.format) if proof else file
     if path is None:
         raise NotFound("a JSON export holds its proof: there is no second file")
     what = "the proof of the audit log" if proof else "the audit log"
@@ -227,8 +252,9 @@ def _hold(export: Export) -> None:
 
 def _remove_old_files() -> None:
     for export in Export.objects.filter(state=ExportState.DONE, finished_at__lt=clock.now() - KEEP).iterator(100):
-        for path in (file_of(export), proof_beside(file_of(export), export.format)):
-            if path is not None:
+        with contextlib.suppress(Unavailable):  # no file of ours, none to remove
+            file = file_of(export)
+            for path in filter(None, (file, proof_beside(file, export.format))):
                 path.unlink(missing_ok=True)
         Export.objects.filter(pk=export.pk).update(state=ExportState.EXPIRED)
     for draft in (Path(settings.DATA_DIR) / "exports").glob(".*"):

@@ -14,8 +14,8 @@ from django.db import transaction
 
 from accounts.models import User
 from accounts.services import actor_for
-from audit.exporting.exports import open_export
-from audit.models import Export, ExportFormat, ExportState
+from audit.exporting.exports import is_here, open_export
+from audit.models import Export, ExportFormat
 from rbac.permissions import Permission
 from rbac.services import allowed
 from temps.lib.actor import Actor, Credential, CredentialKind
@@ -34,7 +34,7 @@ def tokens(export: Export, *, actor: Actor) -> dict[str, str]:
     A credential with less than its owner's rights (an API key that may not read the log) gets none: the link would
     lend it the rest.
     """
-    if export.state != ExportState.DONE or export.requested_by != actor.id or actor.user_pk is None:
+    if export.requested_by != actor.id or actor.user_pk is None or not is_here(export):
         return {}
     if not (allowed(actor, Permission.AUDIT_EXPORT) and allowed(actor, Permission.AUDIT_READ)):
         return {}

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import accumulate, islice
 from pathlib import Path
 
+from audit.exporting.coverage import first_moment
 from audit.exporting.formats import FORMATS, read
 from audit.exporting.layout import Malformed, Proof, entry_lines, find_middle, read_proof
 from audit.exporting.statement import ExportText
@@ -72,7 +73,10 @@ def verify_file(path: Path, keys: Keys, *, proof: Path | None = None, progress: 
     except Wrong as wrong:
         report.problem = wrong.problem
     except Malformed as error:
-        report.problem = Problem(f"this is not a whole export: {error}")
+        said = report.statement
+        unlike = said is not None and said.format != ExportFormat.JSON and not report.verified
+        or_else = f", or its proof belongs to another ({_named(said)})" if said is not None and unlike else ""
+        report.problem = Problem(f"this is not a whole export{or_else}: {error}")
     except OSError as error:
         name = Path(error.filename).name if error.filename else path.name
         raise Invalid(f"cannot read {name}: {error.strerror or 'it is no file'}", field="file") from None
@@ -105,7 +109,9 @@ class _Verification:
         self.keys = keys(proof.export.partition("\n")[0])
         self.said = report.statement = self._statement()
         self.first, self.end = self.said.first, self.said.end
-        self.retired = sorted((self._retired(note) for note in proof.retired), key=lambda text: text.first)
+        retired = (self._retired(note) for note in proof.retired)
+        # What was retired only after the export was made is in it.
+        self.retired = sorted((one for one in retired if one.time <= self.said.time), key=lambda one: one.first)
         self.reach = list(accumulate((text.last for text in self.retired), max))
         self.fitting = self.first
         """How far the hashes of the proof fit what was signed."""
@@ -132,7 +138,7 @@ class _Verification:
         if said.format not in FORMATS:
             raise Wrong(f"this version of Temps does not know the format {said.format}")
         if (self.proof.path == self.path) is not (said.format == ExportFormat.JSON):
-            raise Wrong("the proof is that of another file: its format is another")
+            raise Wrong(f"the proof belongs to another export: {_named(said)}")
         return said
 
     def _checkpoint(self, note: str) -> CheckpointText:
@@ -158,6 +164,11 @@ class _Verification:
         before = self._checkpoint(self.proof.before) if self.proof.before else None
         if (before.size if before else 0) != self.first:
             raise Wrong("the proof lacks the checkpoint before its first entry")
+        if before is not None and before.time >= first_moment(self.said.start_date):
+            raise Wrong(
+                f"it does not hold all of its days: it begins with what was sealed after {clock.iso(before.time)}, and "
+                f"the first day is {self.said.start_date}"
+            )
         signed = [self._checkpoint(note) for note in self.proof.checkpoints]
         sizes = [self.first, *(one.size for one in signed)]
         if sizes != sorted(set(sizes)) or sizes[-1] != self.end:
@@ -202,7 +213,7 @@ class _Verification:
             elif self._is_retired(position):
                 self.report.retired += 1
             else:
-                raise self._name(position, leaf, line, list(islice(lines, NEAR)), list(islice(leaves, NEAR)))
+                raise self._wrong(position, leaf, line, list(islice(lines, NEAR)), list(islice(leaves, NEAR)))
             if not position % EVERY:
                 self.progress(position - self.first, self.end - self.first)
         if line is not None:
@@ -215,6 +226,18 @@ class _Verification:
                 yield _Line(leaf_hash(canonical(entry)), str(entry["metadata"]["eventId"]))
             except (ValueError, KeyError, TypeError):
                 yield _Line(None)
+
+    def _wrong(self, position: int, leaf: bytes, line: _Line | None, lines: list[_Line], leaves: list[bytes]) -> Wrong:
+        """As :meth:`_name`, unless the file and its proof have nothing in common."""
+        beside = self.proof.path != self.path
+        if beside and line is not None and not self.report.verified:
+            known = {leaf, *leaves}
+            if not any(one.leaf in known for one in (line, *lines)):
+                return Wrong(
+                    f"none of its first entries is in the proof: the proof belongs to another export "
+                    f"({_named(self.said)}), or all of them were changed"
+                )
+        return self._name(position, leaf, line, lines, leaves)
 
     def _name(self, position: int, leaf: bytes, line: _Line | None, lines: list[_Line], leaves: list[bytes]) -> Wrong:
         """What is wrong at ``position``, where ``line`` stands and ``leaf`` should; the others are what follows."""
@@ -235,3 +258,7 @@ class _Verification:
     def _is_retired(self, position: int) -> bool:
         after = bisect_right(self.retired, position, key=lambda text: text.first)
         return after > 0 and self.reach[after - 1] >= position
+
+
+def _named(said: ExportText) -> str:
+    return f"{said.export}, {said.start_date} to {said.end_date} as {said.format}"

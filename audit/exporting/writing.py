@@ -63,7 +63,8 @@ def write(
 ) -> None:
     """Write the entries to ``draft`` and the proof to ``proof_draft``, or into the one document that JSON is.
 
-    Notes size and SHA-256 (FIPS 180-4) of the file on ``export``.
+    Notes size and SHA-256 (FIPS 180-4) of the file on ``export``. Raises :class:`Unavailable` if entries were removed
+    in the meantime: a statement that they were retired would be later than the export, and account for nothing.
     """
     statement, signer = signed
     note = signer.sign(str(statement))
@@ -79,6 +80,8 @@ def write(
             count = _entries(file, form, statement, touch, between=form.newline)
             file.put(form.newline if count else "")
         export.size, export.sha256 = file.close_safely()
+    if count != export.total:
+        raise Unavailable("entries were removed while they were being exported: ask for the export again")
     if proof_draft is not None:
         with _File(proof_draft) as file:
             _proof(file, note, statement, ending="")

@@ -11,13 +11,12 @@ from dataclasses import dataclass
 from django.db import transaction
 
 from audit.actions import Action
-from audit.models import ENTRY_COLUMNS, Event, entry_of
 from audit.proof import witness
-from audit.proof.canonical import canonical
+from audit.proof.hashing import leaf_of, rows_of
 from audit.proof.keys import tree_for_update, verifiers
-from audit.proof.merkle import leaf_hash
 from audit.proof.models import Checkpoint, Tile, Tree
 from audit.proof.notes import CheckpointText
+from audit.proof.rows import Row
 from audit.proof.tiles import MissingHash, Tiles, extend
 from audit.services import record
 from rbac.permissions import Permission
@@ -57,7 +56,10 @@ def recover(reason: str, *, actor: Actor) -> Recovery:
                 "put them back from a backup"
             )
     if ahead is None and not rebuilt:
-        raise Conflict("there is nothing to recover: the log goes on from its newest checkpoint")
+        raise Conflict(
+            "there is nothing to recover: the log goes on from its newest checkpoint; an entry that temps audit verify "
+            "names has to come back from a backup"
+        )
     record(
         actor,
         Action.AUDIT_RECOVER,
@@ -107,8 +109,7 @@ def _rebuild(tree: Tree) -> None:
     chunks: list[list[bytes]] = []
     for start in range(0, tree.size, CHUNK):
         end = min(start + CHUNK, tree.size)
-        rows = Event.objects.filter(position__gte=start, position__lt=end).values_list("position", *ENTRY_COLUMNS)
-        computed = {row[0]: leaf_hash(canonical(entry_of(*row[1:]))) for row in rows}
+        computed = {row[0]: _leaf(row) for row in rows_of(start, end)}
         try:
             chunks.append([computed.get(at) or old.node(0, at) for at in range(start, end)])
         except MissingHash as error:
@@ -118,3 +119,11 @@ def _rebuild(tree: Tree) -> None:
     for leaves in chunks:
         extend(tiles, size, leaves)
         size, tiles = size + len(leaves), Tiles()
+
+
+def _leaf(row: Row) -> bytes:
+    """The hash of an entry. One that cannot be hashed is not taken for a retired one, whose hash may be kept."""
+    leaf = leaf_of(row)
+    if leaf is None:
+        raise Conflict(f"entry {row[0]} is nothing that Temps writes; nothing was changed: put it back from a backup")
+    return leaf

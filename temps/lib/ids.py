@@ -7,6 +7,7 @@ phone call and a case-insensitive file system.
 from __future__ import annotations
 
 import base64
+import re
 import secrets
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,11 @@ def new(prefix: str) -> str:
     """A fresh identifier such as ``prj_k3v7…``."""
     body = base64.b32encode(secrets.token_bytes(13)).decode("ascii").lower()[:20]
     return f"{prefix}_{body}"
+
+
+def fits(text: str, prefix: str) -> bool:
+    """Whether ``text``, which came from the database, is what :func:`new` makes: before it is put into a path."""
+    return re.fullmatch(rf"{prefix}_[a-z2-7]{{20}}", str(text)) is not None
 
 
 if TYPE_CHECKING:

@@ -120,7 +120,7 @@ def opened(note: str, verifiers: Sequence[Verifier]) -> str:
         name, _, encoded = rest.partition(" ")
         try:
             data = base64.b64decode(encoded, validate=True)
-        except binascii.Error:
+        except ValueError:  # binascii.Error is one, and what is not ASCII raises another
             continue
         for verifier in verifiers:
             mine = dash == "\N{EM DASH}" and name == verifier.name and data[:ID_BYTES] == verifier.id

@@ -1,10 +1,11 @@
-"""Links to exports, in the hands of someone who should not have one."""
+"""Exports, and links to them, in the hands of someone who should not have them; and of whoever can write to the
+database, and to nothing else of the machine."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -13,16 +14,19 @@ import pytest
 import time_machine
 from django.core.signing import TimestampSigner
 from django.test import Client
+from django.urls import reverse
 from rest_framework.test import APIClient
 
 from accounts.models import User
 from accounts.services import set_active
 from audit.actions import Action
 from audit.exporting import links
-from audit.exporting.exports import request_export, run_export
+from audit.exporting.exports import KEEP, continue_exports, file_of, open_export, request_export, run_export
 from audit.models import Event, Export
 from rbac.models import Grant
+from temps.lib import clock, ids
 from temps.lib.actor import Actor, Credential, CredentialKind
+from temps.lib.errors import Unavailable
 from tests.world import World, acting
 
 pytestmark = [pytest.mark.django_db, pytest.mark.promise("L-06")]
@@ -177,3 +181,97 @@ def test_json_has_one_link_since_it_holds_its_proof(world: World, api: Api) -> N
     where = f"/api/v1/audit/exports/{export.public_id}/download/"
     assert api(world.admin).get(where, {"part": "proof"}).status_code == 404
     assert api(world.admin).get(where, {"part": "../keys"}).status_code == 400
+
+
+SOMEWHERE = ids.new("exp")
+NOT_OURS = {
+    "a directory": ("../precious/", ""),
+    "the file itself": ("../precious", ""),
+    "an absolute path": ("/etc/passwd", "json"),
+    "by the format": (SOMEWHERE, "/../x/"),
+    "no format of ours": (SOMEWHERE, "xml"),
+    "a line more": ("exp_aaaaaaaaaaaaaaaaaaaa\n", "json"),
+    "another object": (ids.new("evt"), "json"),
+    "nothing": ("", "json"),
+}
+
+
+def put_in(public_id: str, file_format: str, state: str, requester: str = "operator") -> Export:
+    """A row as somebody writes it who has nothing but the database."""
+    old = clock.now() - KEEP - timedelta(days=1)
+    return Export.objects.create(
+        public_id=public_id,
+        format=file_format,
+        state=state,
+        requested_by=requester,
+        start_date=date(2024, 1, 1),
+        end_date=date(2024, 1, 1),
+        created_at=old,
+        finished_at=old,
+    )
+
+
+def files_in(directory: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in directory.rglob("*") if path.is_file()}
+
+
+@pytest.fixture
+def kept(data_dir: Path) -> dict[Path, bytes]:
+    """Files that are no exports, where rows of exports may point."""
+    (data_dir / "exports").mkdir()
+    for name in ("precious", "x"):
+        (data_dir / name).write_text("as the keyring")
+    return files_in(data_dir)
+
+
+@pytest.mark.parametrize("state", ["done", "pending"])
+@pytest.mark.parametrize("row", NOT_OURS)
+def test_a_row_that_is_not_ours_removes_and_writes_no_file(
+    row: str, state: str, data_dir: Path, kept: dict[Path, bytes]
+) -> None:
+    export = put_in(*NOT_OURS[row], state)
+    continue_exports(actor=Actor.system("audit.export"))
+    assert files_in(data_dir).items() >= kept.items()
+    assert not list((data_dir / "exports").iterdir())
+    assert Export.objects.get(pk=export.pk).state == {"done": "expired", "pending": "failed"}[state]
+
+
+@pytest.mark.usefixtures("kept")
+@pytest.mark.parametrize("row", NOT_OURS)
+def test_a_row_that_is_not_ours_gives_no_file_to_read(row: str) -> None:
+    public_id, file_format = NOT_OURS[row]
+    put_in(public_id, file_format, "done")
+    for proof in (False, True):
+        with pytest.raises(Unavailable, match="no file"):
+            open_export(public_id, actor=Actor.operator(), proof=proof)
+    assert not Event.objects.filter(operation=Action.AUDIT_DOWNLOAD).exists()
+
+
+@pytest.mark.usefixtures("kept")
+def test_a_link_in_the_directory_of_exports_leads_nowhere_else(data_dir: Path) -> None:
+    export = put_in(SOMEWHERE, "json", "done")
+    (data_dir / "exports" / f"{SOMEWHERE}.json").symlink_to(data_dir / "precious")
+    with pytest.raises(Unavailable, match="no file"):
+        file_of(export)
+
+
+@pytest.mark.usefixtures("kept")
+@pytest.mark.parametrize("row", NOT_OURS)
+def test_a_row_that_is_not_ours_does_not_hide_the_others(
+    world: World, api: Api, signed_in: Callable[[User], Client], row: str
+) -> None:
+    forged, mine = put_in(*NOT_OURS[row], "done", world.admin.public_id), made(world.admin)
+    shown = {one["id"]: one["download"] for one in api(world.admin).get("/api/v1/audit/exports/").json()["results"]}
+    assert shown[forged.public_id] is None
+    assert shown[mine.public_id] is not None
+    console = signed_in(world.admin)
+    assert mine.public_id in console.get(reverse("admin:audit_export_changelist")).content.decode()
+    page = console.get(reverse("admin:audit_export_change", args=[forged.pk])).content.decode()
+    assert "did not write this row" in page
+
+
+def test_an_export_that_was_written_elsewhere_offers_no_link(api: Any, world: World, tmp_path: Path) -> None:
+    export = made(world.admin)
+    file_of(export).rename(tmp_path / "elsewhere")
+    told = shown(api, world.admin, export)
+    assert (told["state"], told["download"], told["proof"]) == ("done", None, None)

@@ -26,12 +26,12 @@ from audit.exporting import writing  # noqa: E402
 from audit.exporting.exports import continue_exports, file_of, proof_beside, request_export, run_export  # noqa: E402
 from audit.exporting.offline import verify_file  # noqa: E402
 from audit.models import Export, ExportState, Tree  # noqa: E402
-from audit.proof.keys import published  # noqa: E402
+from audit.proof.keys import verifiers  # noqa: E402
 from audit.services import record  # noqa: E402
 from temps.lib import clock  # noqa: E402
 from temps.lib.actor import Actor  # noqa: E402
 
-ROUNDS = 25
+ROUNDS = 50
 ENTRIES = 600
 SYSTEM = Actor.system("audit.export")
 FORMATS = ("json", "csv", "cef", "ndjson", "ocsf")
@@ -62,7 +62,7 @@ def found(export: Export) -> str:
     proof = proof_beside(path, export.format)
     if proof is not None and not proof.exists():
         return "a file without its proof"
-    return "whole" if verify_file(path, lambda _origin: published(Tree.objects.get())).whole else "half a file"
+    return "whole" if verify_file(path, lambda _origin: verifiers(Tree.objects.get())).whole else "half a file"
 
 
 def time_passes(export: Export) -> None:

@@ -12,7 +12,7 @@ from audit.actions import Action
 from audit.exporting.exports import file_of, proof_beside, request_export, run_export
 from audit.exporting.offline import Report, verify_file
 from audit.models import Event, Export, ExportFormat, Tree
-from audit.proof.keys import published
+from audit.proof.keys import verifiers
 from audit.proof.sealer import seal_everything
 from audit.services import record
 from temps.lib.actor import Actor
@@ -58,9 +58,9 @@ def proof_of(path: Path) -> Path:
 
 
 def key() -> str:
-    return str(published(Tree.objects.get())[0])
+    return str(verifiers(Tree.objects.get())[0])
 
 
 def verified(path: Path, proof: Path | None = None) -> Report:
-    keys = published(Tree.objects.get())
+    keys = verifiers(Tree.objects.get())
     return verify_file(path, lambda _origin: keys, proof=proof)

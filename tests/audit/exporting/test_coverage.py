@@ -1,16 +1,20 @@
 from __future__ import annotations
 
 import json
-from datetime import date
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import connection
 
-from audit.models import Checkpoint
+from audit.exporting.coverage import Coverage, covering
+from audit.models import Checkpoint, Tree
+from audit.proof.keys import verifiers
 from audit.proof.sealer import seal_everything
 from temps.lib import clock
-from tests.audit.exporting.made import exported, happened, verified
+from tests.audit.exporting.made import FIRST, LAST, a_month, exported, happened, verified
 
 pytestmark = [pytest.mark.django_db, pytest.mark.promise("L-06", "L-04")]
 
@@ -90,3 +94,60 @@ def test_days_to_come_hold_nothing_yet() -> None:
     happened("2024-01-15T12:00:00")
     report = verified(exported(start=date(2090, 1, 1), end=date(2090, 1, 2)))
     assert (report.whole, report.verified) == (True, 0)
+
+
+def covered() -> Coverage:
+    return covering(FIRST, LAST, verifiers(Tree.objects.get()))
+
+
+def backdate(positions: Sequence[int]) -> None:
+    """As somebody does it who has the database and wants these entries out of an export of their days."""
+    with connection.cursor() as cursor:
+        for position in positions:
+            cursor.execute("UPDATE audit_event SET timestamp = '2023-06-01 00:00:00' WHERE position = %s", [position])
+    sizes = [position + 1 for position in positions]
+    Checkpoint.objects.filter(size__in=sizes).update(created_at=datetime(2023, 12, 20, tzinfo=UTC))
+
+
+def test_times_that_were_not_signed_do_not_move_the_beginning() -> None:
+    happened("2023-12-15T12:00:00")
+    a_month()
+    assert covered() == Coverage(1, 10)
+    backdate([1, 2, 3])
+    assert covered() == Coverage(1, 10)
+
+
+def test_times_that_were_not_signed_do_not_move_the_end() -> None:
+    a_month()
+    happened("2024-02-02T08:00:00")
+    Checkpoint.objects.filter(size__gt=4).update(created_at=datetime(2023, 6, 1, tzinfo=UTC))
+    assert covered() == Coverage(0, 9)
+
+
+def test_checkpoints_that_do_not_count_are_no_boundaries() -> None:
+    happened("2023-12-15T12:00:00")
+    a_month()
+    old = Checkpoint.objects.get(size=1).note
+    Checkpoint.objects.filter(size__in=[2, 3, 4]).update(note=old)  # signed, and about another size
+    Checkpoint.objects.create(size=10**12, note=old)
+    Checkpoint.objects.filter(size=10).update(note="nothing")
+    happened("2024-02-02T08:00:00", sealed=False)
+    assert covered() == Coverage(1, 9)
+
+
+def test_it_is_found_among_many_checkpoints() -> None:
+    for day in range(1, 29):
+        for hour in (1, 23):
+            happened(f"2024-02-{day:02}T{hour:02}:00:00")
+    for day in range(2, 28):
+        found = covering(date(2024, 2, day), date(2024, 2, day), verifiers(Tree.objects.get()))
+        assert found == Coverage(2 * day - 2, 2 * day + 1)
+
+
+def test_a_clock_that_went_wrong_makes_an_export_longer_and_no_worse() -> None:
+    happened("2024-01-01T12:00:00")
+    happened("2024-01-09T12:00:00")  # the clock was wrong, and was set right
+    happened("2024-01-03T12:00:00")
+    happened("2024-01-12T12:00:00")
+    report = verified(exported(start=date(2024, 1, 9), end=date(2024, 1, 10)))
+    assert (report.whole, report.statement and report.statement.first) == (True, 1)

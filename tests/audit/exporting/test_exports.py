@@ -13,7 +13,7 @@ import pytest
 import time_machine
 from django.core.management import call_command
 from django.core.management.base import CommandError
-from django.db import transaction
+from django.db import connection, transaction
 from rest_framework.test import APIClient
 
 from audit import tasks
@@ -309,6 +309,23 @@ def test_the_command_writes_the_file_and_prints_its_path(capsys: pytest.CaptureF
     assert json.loads(path.read_text())["startDate"] == "2024-01-01"
 
 
+@pytest.mark.parametrize(
+    ("days", "said"),
+    [
+        (("2024-01-15", "2024-01-15"), "3 entries of these days"),
+        (("2024-01-01", "2024-01-10"), "0 entries of these days; 1 shares a checkpoint with them"),
+        (("2025-01-01", "2025-12-31"), "0 entries of these days\n"),
+    ],
+)
+def test_the_command_counts_the_entries_of_the_days(
+    days: tuple[str, str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    a_month(3)
+    with time_machine.travel("2024-02-02T00:00:00Z"):
+        call_command("audit", "export", "--start-date", days[0], "--end-date", days[1])
+    assert said in capsys.readouterr().err
+
+
 def test_the_command_never_replaces_a_file(tmp_path: Path) -> None:
     there = tmp_path / "there.json"
     there.write_text("mine")
@@ -347,3 +364,17 @@ def test_events_recorded_while_the_file_is_written_are_not_in_it() -> None:
     document = json.loads(file_of(export).read_text())
     assert "late" not in {entry["resourceId"] for entry in document["events"]}
     assert document["count"] == len(document["events"])
+
+
+def test_entries_that_are_removed_meanwhile_make_the_export_fail() -> None:
+    a_month(4)
+
+    def remove(_done: int, _total: int) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("DELETE FROM audit_event WHERE position = 2")
+
+    export = asked()
+    run_export(export.public_id, actor=SYSTEM, progress=remove)
+    export.refresh_from_db()
+    assert (export.state, "ask for the export again" in export.error) == (ExportState.FAILED, True)
+    assert list(file_of(export).parent.iterdir()) == []

@@ -6,19 +6,22 @@ import base64
 import json
 import shutil
 from collections.abc import Callable
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
+import time_machine
 from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.db import connection
 
 from audit.exporting import offline, writing
+from audit.exporting.coverage import Coverage
+from audit.exporting.proof import member
 from audit.models import ExportFormat, Retirement, Tree
-from audit.proof.keys import published, signer_for
+from audit.proof.keys import signer_for, verifiers
 from audit.proof.notes import RetirementText
 from temps.lib import clock
 from temps.lib.signing import Signer
@@ -224,6 +227,27 @@ def test_the_proof_of_another_format_is_refused() -> None:
     assert not verified(csv, proof_of(exported("cef"))).whole
 
 
+@pytest.mark.parametrize("proof_format", BESIDE)
+@pytest.mark.parametrize("file_format", FORMATS)
+def test_the_proof_of_another_export_is_called_so(file_format: str, proof_format: str) -> None:
+    a_month()
+    happened("2024-03-01T08:00:00")
+    happened("2024-04-01T08:00:00")
+    path = exported(file_format)
+    other = proof_of(exported(proof_format, start=date(2024, 3, 1), end=date(2024, 3, 31)))
+    assert f"2024-03-01 to 2024-03-31 as {proof_format})" in str(verified(path, other).problem)
+    assert verified(path).whole
+
+
+def test_a_file_whose_first_entry_alone_was_changed_is_not_called_another() -> None:
+    a_month()
+    path = exported("ndjson")
+    rewritten(path, lambda entries: entries.__setitem__(0, entries[0].replace(b"12:00:00", b"12:00:30")))
+    problem = verified(path).problem
+    assert problem is not None
+    assert (problem.position, "is not what was sealed" in str(problem)) == (0, True)
+
+
 def retire(first: int, last: int, signer: Signer | None = None) -> None:
     """As retention does it: a signed statement, and the rows gone."""
     tree = Tree.objects.get()
@@ -249,6 +273,38 @@ def test_what_is_gone_without_a_signed_statement_is_missing() -> None:
     problem = verified(exported()).problem
     assert problem is not None
     assert (problem.position, "goes on with entry 5" in str(problem)) == (2, True)
+
+
+@pytest.mark.parametrize("file_format", BESIDE)
+def test_what_was_retired_later_may_not_be_dropped_from_an_export(file_format: str) -> None:
+    a_month()
+    path = exported(file_format)
+    rewritten(path, lambda entries: entries.__delitem__(slice(2, 5)))
+    with time_machine.travel(clock.now() + timedelta(days=1)):
+        retire(2, 4)
+    note = json.dumps(Retirement.objects.get().note, ensure_ascii=False)
+    proof = proof_of(path)
+    proof.write_text(proof.read_text().replace('"retired":[\n', f'"retired":[\n{note}\n'))
+    problem = verified(path).problem
+    assert problem is not None
+    assert (problem.position, "goes on with entry 5" in str(problem)) == (2, True)
+
+
+def test_an_export_that_begins_within_its_days_is_not_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    a_month()
+    monkeypatch.setattr(writing, "covering", lambda *_: Coverage(3, 9))
+    problem = verified(exported()).problem
+    assert "begins with what was sealed after 2024-01-15T12:00:02.000Z, and the first day is 2024-01-01" in str(problem)
+
+
+def test_a_signature_that_is_no_text_of_ours_proves_nothing() -> None:
+    a_month(1)
+    path = exported("csv")
+    note = json.loads(proof_of(path).read_text())["export"]
+    text = proof_of(path).read_text()
+    for odd in (note[:-2] + "é\n", note[:-2] + "\N{FULLWIDTH DIGIT ONE}\n"):
+        proof_of(path).write_text(text.replace(member("export", note), member("export", odd)))
+        assert "none of the keys signed this" in str(verified(path).problem)
 
 
 @pytest.mark.parametrize("file_format", FORMATS)
@@ -284,7 +340,7 @@ def test_the_command_takes_the_key_in_each_form(
     a_month()
     path = exported(file_format)
     held = tmp_path / "key"
-    held.write_text(published(Tree.objects.get())[0].pem if form == "pem" else f"{key()}\n")
+    held.write_text(verifiers(Tree.objects.get())[0].pem if form == "pem" else f"{key()}\n")
     verify_command(path, "--public-key", key() if form == "text" else held)
     said = capsys.readouterr().out
     assert said.startswith("whole: 9 entries: all that the log temps-audit_")
@@ -313,6 +369,8 @@ def test_the_command_names_the_first_bad_entry_and_fails(capsys: pytest.CaptureF
     [
         (["{file}"], "--public-key"),
         (["{file}", "--public-key", "nonsense"], "verifier key"),
+        (["{file}", "--public-key", "nokey.txt"], "there is no file nokey.txt"),
+        (["{file}", "--public-key", "a+b+c"], "this is not a verifier key"),
         (["{file}", "--public-key", "{key}", "--checkpoint", "x"], "its own"),
         (["{file}", "--public-key", "{key}", "--proof", "/nowhere"], "cannot read nowhere"),
         (["/nowhere", "--public-key", "{key}"], "cannot read nowhere"),
