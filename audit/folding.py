@@ -6,6 +6,9 @@ again: recorded by the next identical one, or by the periodic task. The counter 
 so a crash between the two loses no count and tells none twice.
 
 A success is never folded: each one changed or showed something of its own.
+
+Counters are rows without a code: what they say is as good as the database. One that no counting gives, because somebody
+put it there, is dropped with a line in the log of the process, and stops none of the others.
 """
 
 from __future__ import annotations
@@ -16,13 +19,15 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, DataError, connection, transaction
+from django.db.models import Q
 
 from audit.actions import Action, Result
 from audit.diffs import sealed
 from audit.models import ENTRY_COLUMNS, Event, Fold
 from audit.services import append, is_ours, record
-from temps.lib import clock
+from audit.strangers import tolerant
+from temps.lib import clock, ids
 from temps.lib.actor import Actor
 from temps.lib.errors import Denied, Unavailable
 
@@ -31,19 +36,25 @@ log = structlog.get_logger(__name__)
 WINDOW = timedelta(seconds=60)
 BATCH = 500
 """Counters that one transaction closes."""
+MOST = 2**31
+"""Repetitions within a window that are still believed."""
 DESCRIPTION_LIMIT = 500
 NOT_KEPT = frozenset({"timestamp", "public_id", "request_id", "user_agent"})
 """Columns that the telling event does not take from the first: the repetitions may differ in them."""
 
 # A new row has no event yet, which is how the caller knows that it is the first; an older row whose window has passed
-# is left as it is, and locked, because it has to be told before it counts anew.
-COUNT_OR_BEGIN = """
+# is left as it is, and locked, because it has to be told before it counts anew. So is one that began in the future, and
+# would count for ever.
+COUNTS = """(
+  audit_fold."opened_at" > %(cutoff)s AND audit_fold."opened_at" <= %(ahead)s AND audit_fold."count" < %(most)s
+)"""
+COUNT_OR_BEGIN = f"""
 INSERT INTO audit_fold ("key", "event", "count", "opened_at", "last_at") VALUES (%(key)s, '', 0, %(now)s, %(now)s)
 ON CONFLICT ("key") DO UPDATE SET
-  "count" = audit_fold."count" + CASE WHEN audit_fold."opened_at" > %(cutoff)s THEN 1 ELSE 0 END,
-  "last_at" = CASE WHEN audit_fold."opened_at" > %(cutoff)s THEN %(now)s ELSE audit_fold."last_at" END
-RETURNING "id", "event", "opened_at" > %(cutoff)s
-"""
+  "count" = audit_fold."count" + CASE WHEN {COUNTS} THEN 1 ELSE 0 END,
+  "last_at" = CASE WHEN {COUNTS} THEN %(now)s ELSE audit_fold."last_at" END
+RETURNING "id", "event", {COUNTS}
+"""  # noqa: S608  all of it stands here
 
 
 @transaction.atomic
@@ -69,8 +80,8 @@ def record_folded(
     pk, known, counts = _count_or_begin(_key([*same, actor.credential.kind, actor.credential.id]), now)
     if known and counts:
         return None
-    if known:
-        _tell(Fold.objects.get(pk=pk))
+    if known and (fold := _read(pk)) is not None:
+        _tell(fold)
     event = record(actor, action, target, description, project=project, metadata=metadata, result=result)
     Fold.objects.filter(pk=pk).update(event=event.public_id, count=0, opened_at=now, last_at=now)
     return event
@@ -108,20 +119,36 @@ def close_folds() -> int:
 @transaction.atomic
 def _close_some() -> int | None:
     """Close up to :data:`BATCH` counters, skipping those that somebody else is at. None when there are none."""
-    ended = Fold.objects.filter(opened_at__lte=clock.now() - WINDOW).order_by("id")
-    folds = list(ended.select_for_update(skip_locked=True)[:BATCH])
-    if not folds:
+    now = clock.now()
+    ended = Fold.objects.filter(Q(opened_at__lte=now - WINDOW) | Q(opened_at__gt=now + WINDOW)).order_by("id")
+    keys = list(ended.select_for_update(skip_locked=True).values_list("pk", flat=True)[:BATCH])
+    if not keys:
         return None
-    told = sum(_tell(fold) for fold in folds)
-    Fold.objects.filter(pk__in=[fold.pk for fold in folds]).delete()
+    told = sum(_tell(fold) for key in keys if (fold := _read(key)) is not None)
+    Fold.objects.filter(pk__in=keys).delete()
     return told
+
+
+def _read(key: int) -> Fold | None:
+    """The counter; None, which is logged, for a row that no counting gives. Clocks may differ by the window."""
+    now = clock.now()
+    try:
+        fold = Fold.objects.get(pk=key)
+        near = abs(fold.last_at - fold.opened_at) <= 2 * WINDOW and fold.last_at <= now + WINDOW
+        is_sound = near and ids.fits(fold.event, "evt") and 0 <= fold.count <= MOST
+    except (DataError, TypeError, ValueError, AttributeError, OverflowError):
+        is_sound = False
+    if is_sound:
+        return fold
+    log.error("audit.counter_makes_no_sense", row=key)
+    return None
 
 
 def _tell(fold: Fold) -> bool:
     """Record how often it came again; False if it never did. The caller ends the counter in the same transaction."""
     if not fold.count:
         return False
-    first = Event.objects.filter(public_id=fold.event).first()
+    first = tolerant(Event.objects.filter(public_id=fold.event)).first()
     if first is None or first.result == Result.SUCCESS or not is_ours(first):
         # Removed by retention; or put there by someone who wants it told again as if Temps had written it.
         log.warning("audit.first_is_gone", first=fold.event, count=fold.count)
@@ -162,7 +189,7 @@ def _count_or_begin(key: str, now: datetime) -> tuple[int, bool, bool]:
     """The counter's row, whether it existed already, and whether it counts (its window is still open)."""
     stored = connection.ops.adapt_datetimefield_value
     with connection.cursor() as cursor:
-        given = {"key": key, "now": stored(now), "cutoff": stored(now - WINDOW)}
-        cursor.execute(COUNT_OR_BEGIN, given)
+        given = {"key": key, "now": stored(now), "cutoff": stored(now - WINDOW), "ahead": stored(now + WINDOW)}
+        cursor.execute(COUNT_OR_BEGIN, given | {"most": MOST})
         pk, event, counts = cursor.fetchone()
     return pk, bool(event), bool(counts)

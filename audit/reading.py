@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
+from ipaddress import ip_network
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
@@ -13,6 +14,7 @@ from audit.actions import Action, Result
 from audit.addresses import address_filter
 from audit.masking import printable
 from audit.models import Event
+from audit.strangers import stand_in_called, tolerant
 from rbac.models import Grant
 from rbac.permissions import Permission
 from rbac.services import whole_projects_with
@@ -45,7 +47,13 @@ def visible_events(actor: Actor) -> QuerySet[Event]:
 
     Events name projects by slug. A slug that is used again belongs to someone else, so its events count from the
     making of the project that bears it now: nobody reads a deleted project's history by taking over its name.
+
+    A row that can be no entry of ours comes as a stand-in (``audit.strangers``), and breaks nothing.
     """
+    return tolerant(_visible_rows(actor))
+
+
+def _visible_rows(actor: Actor) -> QuerySet[Event]:
     keys = whole_projects_with(actor, Permission.AUDIT_READ)
     if keys is None:
         return Event.objects.all()
@@ -60,7 +68,8 @@ def visible_events(actor: Actor) -> QuerySet[Event]:
 
 def event_by_id(public_id: str, *, actor: Actor) -> Event:
     """The event, if ``actor`` may see it. Raises :class:`NotFound` when not."""
-    event = visible_events(actor).filter(public_id=public_id).first()
+    rows = visible_events(actor)
+    event = rows.filter(public_id=public_id).first() or stand_in_called(public_id, rows)
     if event is None:
         raise NotFound("there is no such event")
     return event
@@ -137,11 +146,19 @@ def _of_user(value: str) -> Q:
 
 
 def _of_operation(value: str) -> Q:
-    chosen: set[str] = set()
-    for name in _listed(value.upper()):
+    return Q(operation__in=sorted(operations_in(_listed(value), field="operation")))
+
+
+def operations_in(names: Iterable[str], *, field: str) -> list[str]:
+    """The operations that ``names`` stand for, each once: a family such as ``SECRET_*`` for all that begin so.
+
+    Raises :class:`Invalid` for what is neither, with those that come close.
+    """
+    chosen: list[str] = []
+    for name in (str(name).strip().upper() for name in names):
         family = [action.value for action in Action if name.endswith("_*") and action.startswith(name[:-1])]
-        chosen.update(family or [_known(name, [*Action], "operation")])
-    return Q(operation__in=sorted(chosen))
+        chosen += family or [_known(name, [*Action], "operation", field)]
+    return list(dict.fromkeys(chosen))
 
 
 def _of_result(value: str) -> Q:
@@ -152,9 +169,16 @@ def _of_address(value: str) -> Q:
     try:
         return address_filter(value)
     except ValueError:
-        raise Invalid(
-            "an address is like 192.0.2.1 or 2001:db8::1, a network like 192.0.2.0/24", field="address"
-        ) from None
+        raise Invalid(_what_is_wrong(value), field="address") from None
+
+
+def _what_is_wrong(value: str) -> str:
+    """Why ``value`` is no filter for addresses."""
+    try:
+        network = ip_network(value, strict=False)
+    except ValueError:
+        return "an address is like 192.0.2.1 or 2001:db8::1, a network like 192.0.2.0/24"
+    return f"{value} has host bits that are not zero: the network is {network}"
 
 
 def _of_resource(value: str) -> Q:
@@ -189,10 +213,10 @@ def who(event: Event) -> str:
     return event.user_email or str(event.metadata.get("actor") or event.user_id)
 
 
-def _known(name: str, names: list[str], what: str) -> str:
+def _known(name: str, names: list[str], what: str, field: str = "") -> str:
     if name in names:
         return str(name)
     close = get_close_matches(name, names, n=3, cutoff=0.5)
     few = f": {', '.join(names)}" if len(names) < 10 else " (docs/audit.md lists them)"
     hint = f": perhaps {' or '.join(close)}?" if close else few
-    raise Invalid(f"there is no {what} '{printable(name[:60])}'{hint}", field=what)
+    raise Invalid(f"there is no {what} '{printable(name[:60])}'{hint}", field=field or what)

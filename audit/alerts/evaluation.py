@@ -1,27 +1,35 @@
-"""Looking at what is new: sealed events by position, then the states of the platform.
+"""Looking at the states of the platform, then at what is new: sealed events by position.
 
 Each step is one transaction that opens and counts up alerts and moves the cursor on. It happens as a whole or not at
 all, and holds the cursor meanwhile: killed at any moment, or run twice at once, it counts every event exactly once.
 Events are taken in the order of sealing, which has no gaps, so one that commits late is found when it is sealed and
 counted at its own time. What Temps did not write is never sealed and can neither raise an alert nor hide one.
+
+Whoever can write to the database can put a row there that no code expects. The states, which tell of that, come first;
+each rule and each event is taken by itself, so that one that makes no sense is logged and passed over.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
 import structlog
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import Q
 
 from audit.alerts.conditions import CONDITIONS, Standing
 from audit.alerts.counting import KEPT_EVENTS, Spell, spells
-from audit.alerts.matching import COLUMNS, Groups, counted, from_new_networks, matches
+from audit.alerts.matching import Groups, counted, from_new_networks, is_sound, matches
 from audit.alerts.models import Alert, AlertState, Cursor, Rule, RuleKind, Severity
+from audit.alerts.readable import readable
+from audit.alerts.states import CHANGED, FOREIGN, changed, positions_in
 from audit.alerts.telling import send_what_is_due, tell
+from audit.alerts.unread import Found, signed_log, unread
 from audit.masking import printable
-from audit.models import Event, Tree
+from audit.models import Event
 from rbac.permissions import Permission
 from rbac.services import require
 from temps.lib import clock
@@ -38,33 +46,70 @@ SIGN_OF_LIFE = timedelta(minutes=1)
 def evaluate(*, actor: Actor) -> None:
     """Look at everything that is new, resolve what has become quiet, and have it told."""
     require(actor, Permission.MONITORING_WRITE)
-    while _step():
-        pass
-    for rule in Rule.objects.filter(kind=RuleKind.CONDITION):
-        _look(rule)
-    _resolve_quiet()
-    tell()
-    send_what_is_due()
+    for rule in Rule.objects.filter(kind=RuleKind.CONDITION).defer("created_at", "operations", "results"):
+        with _alone(rule):
+            _look(rule)
+    try:
+        while _step():
+            pass
+    finally:
+        _resolve_quiet()
+        tell()
+        send_what_is_due()
+
+
+@contextmanager
+def _alone(rule: Rule) -> Iterator[None]:
+    """Log what fails over the rows of one rule, and go on with the others.
+
+    A database that fails is another matter: what it did not do now is done with the next look.
+    """
+    try:
+        yield
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception as error:
+        log.error("alerts.rule_failed", rule=rule.public_id, error=type(error).__name__)
 
 
 def _step() -> bool:
     """Look at the next batch; whether there was one."""
-    size = Tree.objects.values_list("size", flat=True).first() or 0
-    seen = Cursor.objects.values_list("position", flat=True).first()
-    if seen is not None and seen >= size:
+    signed = signed_log()
+    if signed is None:
+        return False
+    if Cursor.objects.filter(position=signed.size).exists():
         return False  # without taking a lock, as most times
     with transaction.atomic():
         cursor, _ = Cursor.objects.select_for_update().get_or_create(pk=Cursor.ONLY)
-        end = min(size, cursor.position + BATCH)
-        if cursor.position >= end:
+        signed = signed_log()  # it may have grown while another held the cursor
+        if signed is None:
             return False
-        rows = Event.objects.filter(position__gte=cursor.position, position__lt=end).order_by("position")
-        new = list(rows.only(*COLUMNS))
-        for rule in Rule.objects.exclude(kind=RuleKind.CONDITION):
-            _apply(rule, [event for event in new if matches(rule, event)])
-        cursor.position = end
+        end = min(signed.size, cursor.position + BATCH)
+        if cursor.position < end:
+            _look_at(unread(signed, cursor.position, end))
+        moved, cursor.position = cursor.position != end, end
         cursor.save(update_fields=["position"])
-    return True
+    return moved
+
+
+def _look_at(found: Found) -> None:
+    for rule in readable(Rule.objects.exclude(kind=RuleKind.CONDITION).defer("created_at")):
+        if is_sound(rule):
+            with _alone(rule), transaction.atomic():
+                _apply(rule, [event for event in found.events if matches(rule, event)])
+    if found.changed:
+        log.error("alerts.changed_after_sealing", positions=found.changed[:KEPT_EVENTS])
+        _tell_of(found.changed)
+
+
+def _tell_of(positions: list[int]) -> None:
+    """Add to the alert about entries that are not what was sealed; it lasts as long as that is so."""
+    for rule in Rule.objects.select_for_update().filter(key=FOREIGN, enabled=True).defer("created_at"):
+        with _alone(rule), transaction.atomic():
+            unresolved = Alert.objects.select_for_update().filter(rule=rule, group=CHANGED)
+            alert = unresolved.exclude(state=AlertState.RESOLVED).first()
+            known = positions_in(alert.details) if alert is not None else []
+            _stands(rule, alert, CHANGED, changed({*known, *positions}))
 
 
 def _apply(rule: Rule, new: list[Event]) -> None:
@@ -101,15 +146,14 @@ def _cut(groups: Groups) -> list[str]:
 
 
 def _spell(alert: Alert) -> Spell:
-    events = list(alert.details.get("events", []))
-    return Spell(alert.first_at, alert.last_at, alert.count, events, ended=alert.state == AlertState.RESOLVED)
+    return Spell(alert.first_at, alert.last_at, alert.count, alert.events, ended=alert.state == AlertState.RESOLVED)
 
 
 def _keep(alert: Alert, spell: Spell) -> None:
     if not spell.changed:
         return
     alert.first_at, alert.last_at, alert.count = spell.first_at, spell.last_at, spell.count
-    alert.details = alert.details | {"events": spell.events[:KEPT_EVENTS]}
+    alert.details = {"events": spell.events[:KEPT_EVENTS]}
     if spell.ended and alert.state != AlertState.RESOLVED:
         alert.state, alert.resolved_at = AlertState.RESOLVED, clock.now()
     alert.save()

@@ -13,7 +13,7 @@ from django.db.models import QuerySet
 from accounts.models import UserKind
 from audit.actions import Action, Result
 from audit.alerts.counting import Match
-from audit.alerts.models import GroupBy, KnownNetwork, Rule
+from audit.alerts.models import GroupBy, KnownNetwork, Rule, RuleKind
 from audit.models import Event
 from rbac.models import Grant
 from rbac.permissions import PlatformRole
@@ -25,6 +25,13 @@ COLUMNS = (
 """What is read of an event; the rest is of no concern to rules."""
 
 Groups = dict[str, list[Match]]
+
+
+def is_sound(rule: Rule) -> bool:
+    """Whether ``rule`` is one that Temps wrote: the database does not mind what stands in its lists."""
+    lists = (rule.operations, rule.results)
+    texts = all(isinstance(one, list) and all(isinstance(name, str) for name in one) for one in lists)
+    return texts and rule.group_by in GroupBy.values and rule.kind in RuleKind.values
 
 
 def matches(rule: Rule, event: Event) -> bool:
@@ -64,8 +71,9 @@ def _grouped(rule: Rule, events: Iterable[Event], groups: set[str], *, first_new
 
 def weight(event: Event) -> int:
     """How many occurrences the event stands for: repeated refusals and failures are folded (``audit.folding``)."""
-    count = event.metadata.get("count", 1)
-    folded = event.result != Result.SUCCESS and "first" in event.metadata and isinstance(count, int)
+    metadata = event.metadata if isinstance(event.metadata, dict) else {}  # those around the new ones are not verified
+    count = metadata.get("count", 1)
+    folded = event.result != Result.SUCCESS and "first" in metadata and isinstance(count, int)
     return max(1, count) if folded else 1
 
 

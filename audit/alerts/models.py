@@ -89,13 +89,6 @@ class Rule(models.Model):
             return f"{self.threshold} in {_spoken(self.window)}"
         return "as long as it lasts" if self.kind == RuleKind.CONDITION else "each time"
 
-    @property
-    def apart(self) -> str:
-        """For what there is an alert of its own, for people."""
-        if self.kind == RuleKind.COUNT:
-            return "all of it together" if self.group_by == GroupBy.NONE else self.group_by
-        return "what it is about" if self.kind == RuleKind.CONDITION else "account or key, and network"
-
 
 def _spoken(seconds: int) -> str:
     """A length of time in the largest unit that divides it."""
@@ -146,6 +139,12 @@ class Alert(models.Model):
 
     def __str__(self) -> str:
         return f"{self.title}: {self.group}" if self.group else self.title
+
+    @property
+    def events(self) -> list[str]:
+        """The ids of the first events; the database takes any JSON for details."""
+        named = self.details.get("events") if isinstance(self.details, dict) else None
+        return [str(one) for one in named[:20]] if isinstance(named, list) else []
 
 
 class ChannelKind(models.TextChoices):

@@ -16,6 +16,7 @@ from django.db.models import Exists, F, OuterRef, Q
 
 from audit.alerts import wording
 from audit.alerts.models import Alert, AlertState, Channel, ChannelKind, Message, Severity
+from audit.alerts.readable import readable
 from rbac.permissions import Permission
 from rbac.services import require
 from secrets_vault.sealing import open_sealed
@@ -50,9 +51,9 @@ def tell() -> None:
     due = untold | Q(state=AlertState.OPEN, notified_at__lte=now - REMIND_AFTER)
     if not Alert.objects.filter(due).exists():
         return
-    alerts = list(Alert.objects.select_for_update(of=("self",)).filter(due).select_related("rule")[:AT_ONCE])
+    alerts = readable(Alert.objects.select_for_update(of=("self",)).filter(due).select_related("rule")[:AT_ONCE])
     told: set[int] = set()
-    for channel in Channel.objects.filter(enabled=True):
+    for channel in readable(Channel.objects.filter(enabled=True)):
         least = Severity(channel.minimum_severity).rank
         chosen = [alert for alert in alerts if Severity(alert.severity).rank >= least]
         if not chosen:
@@ -77,8 +78,9 @@ def write(channel: Channel, alerts: list[Alert]) -> Message:
 def send_what_is_due() -> None:
     """Ask for the sending of what a lost message, a dead sender or a pause left."""
     waiting = Exists(Message.objects.filter(channel=OuterRef("pk")))
-    for channel in Channel.objects.filter(waiting, enabled=True, next_try_at__lte=clock.now()):
-        after_commit("alerts.deliver", channel.public_id)
+    due = Channel.objects.filter(waiting, enabled=True, next_try_at__lte=clock.now())
+    for public_id in due.values_list("public_id", flat=True):
+        after_commit("alerts.deliver", public_id)
 
 
 def deliver(channel_id: str, *, actor: Actor) -> int:

@@ -6,10 +6,15 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from audit.models import Checkpoint, Event, Tree
+from audit.proof.keys import verifiers
+from audit.proof.notes import CheckpointText
+from audit.strangers import SINCE, is_stand_in
 from rbac.permissions import Permission
 from rbac.services import allowed
 from temps.lib import clock
 from temps.lib.actor import Actor
+from temps.lib.errors import TempsError
+from temps.lib.signing import BadSignature
 
 LATE = timedelta(minutes=1)
 """Sealing takes seconds; what waits longer waits for something that does not come."""
@@ -32,6 +37,8 @@ def state_of(event: Event, *, actor: Actor) -> SealState:
     whole log.
     """
     reads_all = allowed(actor, Permission.AUDIT_READ)
+    if is_stand_in(event):
+        return _foreign()
     if event.position is not None:
         return _sealed(event.position, reads_all=reads_all)
     found = log_state(actor=actor)
@@ -44,14 +51,16 @@ def state_of(event: Event, *, actor: Actor) -> SealState:
 
 def log_state(*, actor: Actor) -> SealState | None:
     """What is wrong with sealing; None when nothing is."""
-    tree = Tree.objects.filter(pk=1).first()
+    now = clock.now()
+    tree = Tree.objects.filter(pk=1).defer("failed_at").first()
     if tree is not None and tree.failure:
-        since = f" since {tree.failed_at:%Y-%m-%d %H:%M:%S} UTC" if tree.failed_at else ""
+        # Conditions on times stand in queries: what the database takes for one may be none that can be read.
+        failed_at = Tree.objects.filter(pk=1, failed_at__range=(SINCE, now)).values_list("failed_at", flat=True).first()
+        since = f" since {failed_at:%Y-%m-%d %H:%M:%S} UTC" if failed_at else ""
         why = tree.failure if allowed(actor, Permission.AUDIT_READ) else "whoever runs Temps can see why"
         text = f"Events are recorded all the same, and cannot be proven until it works again: {why}."
         return SealState("failing", f"Sealing fails{since}", text, "gpp_bad")
-    oldest = Event.objects.filter(position=None).order_by("id").values_list("timestamp", flat=True).first()
-    return _late() if oldest is not None and clock.now() - oldest > LATE else None
+    return _late() if Event.objects.filter(position=None, timestamp__lt=now - LATE).exists() else None
 
 
 def _late() -> SealState:
@@ -59,12 +68,31 @@ def _late() -> SealState:
     return SealState("late", "Sealing has not come by for more than a minute", text, "gpp_maybe")
 
 
+def _foreign() -> SealState:
+    text = (
+        "Somebody put this row into the database, or changed it there. It is shown as far as it can be read, and is "
+        "never sealed; temps audit verify names it."
+    )
+    return SealState("failing", "Not an entry that Temps wrote", text, "gpp_bad")
+
+
 def _sealed(position: int, *, reads_all: bool) -> SealState:
-    checkpoint = Checkpoint.objects.filter(size__gt=position).order_by("size").first()
+    checkpoint = _covering(position)
     title = f"Sealed as entry {position}" if reads_all else "Sealed"
     if checkpoint is None:
         return SealState("late", title, "No checkpoint covers it: temps audit verify says more.", "gpp_maybe")
     size = f", over the first {checkpoint.size} entries" if reads_all else ""
-    when = f"{checkpoint.created_at:%Y-%m-%d %H:%M:%S} UTC"
+    when = f"{checkpoint.time:%Y-%m-%d %H:%M:%S} UTC"
     text = f"Covered by the signed checkpoint of {when}{size}, and by every later one."
     return SealState("sealed", title, text, "verified_user")
+
+
+def _covering(position: int) -> CheckpointText | None:
+    """The first checkpoint that covers this place, as it was signed."""
+    note = Checkpoint.objects.filter(size__gt=position).order_by("size").values_list("note", flat=True).first()
+    tree = Tree.objects.filter(pk=1).defer("failed_at").first()
+    try:
+        signed = CheckpointText.opened(note, verifiers(tree)) if note and tree is not None else None
+    except (BadSignature, TempsError):
+        return None
+    return signed if signed is not None and signed.size > position else None

@@ -1,11 +1,13 @@
 """Telling entries that are as they were sealed from rows that merely look like it.
 
-Whatever acts on old entries and signs what it did would otherwise sign for whoever can write to the database.
+Whatever acts on sealed entries, signs what it did or sends them on would otherwise do it for whoever can write to the
+database.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
 
 from audit.proof.canonical import canonical_entry
@@ -21,13 +23,36 @@ Vouches = Callable[[int, Row], bool]
 """Whether the entry at this position, with these columns (by :func:`audit.proof.rows.read`), was sealed there."""
 
 
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """The newest checkpoint: its note, and what it says."""
+
+    note: str
+    text: CheckpointText
+
+
+def newest_signed(tree: Tree) -> Signed | None:
+    """The newest checkpoint of ``tree``, None before the first. What stands in the columns beside its note does not
+    count.
+
+    Raises :class:`BadSignature` for one that no key of this log signed, and :class:`~temps.lib.errors.TempsError` when
+    the keys do not open.
+    """
+    note = Checkpoint.objects.order_by("-size").values_list("note", flat=True).first()
+    return None if note is None else Signed(note, CheckpointText.opened(note, verifiers(tree)))
+
+
 def voucher(tree: Tree) -> Vouches:
     """Asks the newest checkpoint of ``tree`` for each entry, by its audit path. Without one, nothing is vouched for."""
-    note = Checkpoint.objects.order_by("-size").values_list("note", flat=True).first()
     try:
-        signed = CheckpointText.opened(note or "", verifiers(tree))
+        newest = newest_signed(tree)
     except BadSignature:
-        return lambda _position, _columns: False
+        newest = None
+    return (lambda _position, _columns: False) if newest is None else voucher_of(newest.text)
+
+
+def voucher_of(signed: CheckpointText) -> Vouches:
+    """As :func:`voucher`, by a checkpoint whose signature was verified."""
     node = cache(Tiles().node)
 
     def vouches(position: int, columns: Row) -> bool:

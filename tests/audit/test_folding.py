@@ -24,9 +24,10 @@ from audit.proof.sealer import seal_everything
 from audit.services import append, record
 from audit.tasks import close_folds as task
 from temps.celery_config import beat_schedule
-from temps.lib import clock
+from temps.lib import clock, ids
 from temps.lib.actor import Actor, Credential, CredentialKind
 from temps.lib.errors import Denied, Unavailable
+from tests.audit.tampering import sql
 from tests.machine import Machine
 
 pytestmark = [pytest.mark.django_db, pytest.mark.promise("L-01")]
@@ -161,11 +162,72 @@ def test_a_refusal_that_cannot_be_recorded_is_not_counted_either(monkeypatch: py
 
 def test_a_count_outlives_the_first_event(travel: Any) -> None:
     refuse(3)
-    Fold.objects.update(event="evt_gone")
+    Fold.objects.update(event=(gone := ids.new("evt")))
     travel.shift(LATER)
     close_folds()
     last = Event.objects.latest("id")
-    assert (last.resource_id, last.metadata["count"], last.user_id) == ("evt_gone", 2, "audit.close_folds")
+    assert (last.resource_id, last.metadata["count"], last.user_id) == (gone, 2, "audit.close_folds")
+
+
+# Counters that somebody put into the database
+
+
+def bend(**columns: Any) -> None:
+    """Change the only counter as someone with the database alone could."""
+    given = ", ".join(f'"{name}" = %s' for name in columns)
+    sql(f"UPDATE audit_fold SET {given}", *columns.values())  # noqa: S608
+
+
+BENT: list[dict[str, Any]] = [
+    {"count": 2**62},
+    {"count": 2**63 - 1},
+    {"event": "root stole all the secrets!"},
+    {"opened_at": "infinity"},
+    {"opened_at": "-infinity"},
+    {"opened_at": "9999-01-01 00:00:00.000001+00:00"},
+    {"last_at": "infinity"},
+    {"last_at": "2000-01-01 00:00:00.000001+00:00"},
+]
+
+
+@pytest.mark.promise("L-04")
+@pytest.mark.parametrize("columns", BENT, ids=str)
+def test_a_counter_that_makes_no_sense_is_dropped_and_stops_no_other(travel: Any, columns: dict[str, Any]) -> None:
+    refuse(3)
+    bend(**columns)
+    refuse(3, replace(STRANGER, address="192.0.2.67"))
+    travel.shift(LATER)
+    assert close_folds() == 1
+    assert (told(), Fold.objects.count()) == ([0, 0, 2], 0)
+
+
+@pytest.mark.promise("L-04")
+@pytest.mark.parametrize("columns", BENT, ids=str)
+def test_a_counter_that_makes_no_sense_stops_no_refusal(travel: Any, columns: dict[str, Any]) -> None:
+    refuse(3)
+    bend(**columns)
+    travel.shift(LATER)
+    refuse(2)
+    assert told() == [0, 0]
+    assert Fold.objects.get().count == 1
+
+
+@pytest.mark.promise("L-04")
+def test_a_counter_from_the_future_swallows_nothing(travel: Any) -> None:
+    refuse()
+    bend(opened_at=clock.now() + timedelta(days=900))
+    refuse(2)
+    assert told() == [0, 0]
+
+
+@pytest.mark.promise("L-04")
+def test_a_first_event_that_cannot_be_read_is_as_gone(travel: Any) -> None:
+    refuse(3)
+    sql("UPDATE audit_event SET metadata = '[]'")
+    travel.shift(LATER)
+    assert close_folds() == 1
+    last = Event.objects.latest("id")
+    assert (last.metadata["count"], last.user_id) == (2, "audit.close_folds")
 
 
 def test_a_success_is_never_folded() -> None:

@@ -19,6 +19,12 @@ def _own_data_dir(data_dir: Path) -> None:
     """A checkpoint file of the test's own."""
 
 
+@pytest.fixture(autouse=True)
+def _mail_server(settings: Any) -> None:
+    """One is set, so that mail can be a channel; what is sent stays in memory."""
+    settings.EMAIL_HOST = "mail.example.com"
+
+
 @pytest.fixture
 def later() -> Iterator[Any]:
     """A clock to set forward: ``later.shift(seconds)``."""
@@ -33,7 +39,7 @@ def receiver() -> Iterator[Receiver]:
 
 
 @pytest.fixture
-def mailbox(settings: Any) -> Iterator[Kept]:
+def mailbox(settings: Any, _mail_server: None) -> Iterator[Kept]:
     """A real mail server."""
     handler = Kept()
     server = Controller(handler, hostname="127.0.0.1", port=free_port())
