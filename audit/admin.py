@@ -15,7 +15,6 @@ from django.urls import URLPattern, path, reverse
 from django.utils.functional import cached_property
 from django.utils.html import format_html
 from django.utils.http import urlencode
-from unfold.decorators import display
 
 import audit.exporting.admin
 import audit.retention.admin  # noqa: F401  (Django finds this module alone)
@@ -24,10 +23,11 @@ from audit.console.event_page import context_of
 from audit.console.filters import SIDEBAR
 from audit.diffs.console import history_urls
 from audit.models import Event
-from audit.reading import TEXT_LIMIT, narrowed, visible_events, who
+from audit.reading import TEXT_LIMIT, event_by_id, narrowed, visible_events, who
 from rbac.console import ServiceAdmin
 from rbac.guards import actor_of
 from rbac.permissions import Permission
+from temps.lib.errors import NotFound
 
 COUNT_LIMIT = 10_000
 """Counting a million rows costs more than showing fifty of them; whoever wants to look further back uses a filter."""
@@ -45,7 +45,7 @@ class BoundedPaginator(Paginator):  # type: ignore[type-arg]
 @admin.register(Event)
 class EventAdmin(ServiceAdmin):
     permission_to_view = Permission.AUDIT_READ
-    list_display = ("time", "by", "operation", "description", "in_project", "outcome", "address")
+    list_display = ("time", "by", "what", "in_project", "outcome", "address")
     list_display_links = None
     list_filter = SIDEBAR
     list_filter_submit = True
@@ -70,7 +70,10 @@ class EventAdmin(ServiceAdmin):
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Event | None:
         """By the public id: the number of the row would tell how much happens in projects of others."""
-        return self.get_queryset(request).filter(public_id=object_id).first()
+        try:
+            return event_by_id(object_id, actor=actor_of(request))
+        except NotFound:
+            return None
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         # What the queryset gives may be seen: an event names its project by slug, which the guards cannot ask about.
@@ -124,15 +127,17 @@ class EventAdmin(ServiceAdmin):
     def by(self, event: Event) -> str:
         return _only(user=event.user_email or event.user_id, label=who(event))
 
+    @admin.display(description="what")
+    def what(self, event: Event) -> str:
+        return format_html('<span>{}<br><code class="audit-small">{}</code></span>', event.description, event.operation)
+
     @admin.display(description="project")
     def in_project(self, event: Event) -> str:
         return _only(project=event.project, label=event.project) if event.project else ""
 
-    @display(  # type: ignore[untyped-decorator]
-        description="result", label={"success": "success", "denied": "warning", "failure": "danger"}
-    )
+    @admin.display(description="result")
     def outcome(self, event: Event) -> str:
-        return event.result
+        return format_html('<span class="temps-result temps-result-{}">{}</span>', event.result, event.result)
 
     @admin.display(description="address")
     def address(self, event: Event) -> str:

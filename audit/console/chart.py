@@ -1,4 +1,8 @@
-"""Geometry of the chart: an :class:`~audit.counting.Activity` as rectangles and lines of an SVG image."""
+"""Geometry of the chart: an :class:`~audit.counting.Activity` as rectangles and lines of an SVG image.
+
+Across, everything is in percent of the width, so that the chart fits a phone as it fits a desk and its words keep their
+size; upright, it is in pixels.
+"""
 
 from __future__ import annotations
 
@@ -8,15 +12,16 @@ from datetime import datetime, timedelta
 from audit.actions import Result
 from audit.counting import DAY, Activity, Bucket
 
-WIDTH, HEIGHT = 960, 260
-LEFT, RIGHT, TOP, BOTTOM = 48, 8, 10, 28
+HEIGHT = 260
+TOP, BOTTOM = 10, 28
 LEAST = 3.0
 """Pixels that even a single event gets: one refusal beside a thousand successes must not vanish."""
 STACK = (Result.FAILURE, Result.DENIED, Result.SUCCESS)
 """From the bottom: what went wrong stands on the line, where it can be compared."""
-MOST_LABELS = 8
-LABEL_ROOM = 35
-"""Pixels that half a label takes: nearer to the right edge it would be cut."""
+MOST_LABELS = 6
+"""On a phone the style leaves out every other one."""
+LABEL_ROOM = 8.0
+"""Percent that half a label takes: nearer to the right edge it would be cut."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,26 +50,22 @@ class Chart:
     bars: list[Bar]
     rows: list[Mark]
     columns: list[Mark]
-    width: int = WIDTH
     height: int = HEIGHT
-    left: int = LEFT
-    right: int = WIDTH - RIGHT
-    bottom: int = HEIGHT - BOTTOM
 
 
 def chart_of(activity: Activity) -> Chart:
     buckets = activity.buckets
     top = _round_up(max((bucket.total for bucket in buckets), default=0))
-    slot = (WIDTH - LEFT - RIGHT) / max(1, len(buckets))
+    slot = 100 / max(1, len(buckets))
     every = -(-len(buckets) // MOST_LABELS) or 1
     scale = (HEIGHT - TOP - BOTTOM) / top
     return Chart(
-        bars=[_bar(bucket, LEFT + slot * place, slot, scale, activity.step) for place, bucket in enumerate(buckets)],
+        bars=[_bar(bucket, slot * place, slot, scale, activity.step) for place, bucket in enumerate(buckets)],
         rows=[Mark(round(HEIGHT - BOTTOM - value * scale, 1), f"{value:,}") for value in _ticks(top)],
         columns=[
-            Mark(round(LEFT + slot * (place + 0.5), 1), _label(bucket.start, activity.step))
+            Mark(round(slot * (place + 0.5), 2), _label(bucket.start, activity.step))
             for place, bucket in enumerate(buckets)
-            if place % every == 0 and slot * (place + 0.5) < WIDTH - LEFT - RIGHT - LABEL_ROOM
+            if place % every == 0 and slot * (place + 0.5) < 100 - LABEL_ROOM
         ],
     )
 
@@ -85,8 +86,8 @@ def _bar(bucket: Bucket, x: float, slot: float, scale: float, step: timedelta) -
             y -= height
             segments.append(Segment(result.value, round(y, 1), round(height, 1)))
     said = ", ".join(f"{bucket.counts[result]} {result}" for result in reversed(STACK) if bucket.counts[result])
-    gap = min(4.0, slot * 0.2)
-    return Bar(round(x + gap / 2, 1), round(slot - gap, 1), segments, f"{span(bucket, step)}: {said or 'nothing'}")
+    gap = min(0.4, slot * 0.2)
+    return Bar(round(x + gap / 2, 2), round(slot - gap, 2), segments, f"{span(bucket, step)}: {said or 'nothing'}")
 
 
 def _round_up(value: int) -> int:

@@ -10,9 +10,11 @@ from django.urls import reverse
 from django.utils.http import urlencode
 
 from audit.console.seal_state import state_of
+from audit.diffs.console import Fields, fields_of
 from audit.models import Event
 from audit.reading import who
-from temps.lib import clock
+from audit.strangers import is_stand_in
+from temps.lib import clock, ids
 from temps.lib.actor import Actor
 
 AROUND = timedelta(hours=1)
@@ -23,15 +25,30 @@ SHOWN_ABOVE = frozenset({"eventId", "requestId", "project", "actorKind"})
 
 def context_of(event: Event, *, actor: Actor) -> dict[str, Any]:
     entry = event.as_entry()
+    diffs, metadata = diffs_of(entry["metadata"])
     return {
         "event": event,
         "who": who(event),
         "fields": _fields(event),
-        "metadata": [(name, _text(value)) for name, value in entry["metadata"].items() if name not in SHOWN_ABOVE],
+        "diffs": diffs,
+        "metadata": [(name, _text(value)) for name, value in metadata.items() if name not in SHOWN_ABOVE],
         "raw": json.dumps(entry, indent=2, ensure_ascii=False),
         "seal": state_of(event, actor=actor),
         "links": list(_links(event)),
     }
+
+
+def diffs_of(metadata: dict[str, Any]) -> tuple[list[tuple[str, Fields]], dict[str, Any]]:
+    """What changed, of the object itself and of others beside it, and the metadata that is left."""
+    own, beside = fields_of(metadata.get("changes")), metadata.get("alsoChanged")
+    told = [("", own)] if own else []
+    left = {name: value for name, value in metadata.items() if name != "changes" or not own}
+    if isinstance(beside, list) and all(isinstance(one, dict) for one in beside):
+        del left["alsoChanged"]
+        told += [
+            (f"{one.get('resourceType')} {one.get('resourceId')}", fields_of(one.get("changes"))) for one in beside
+        ]
+    return told, left
 
 
 def _fields(event: Event) -> list[tuple[str, str]]:
@@ -52,7 +69,9 @@ def _fields(event: Event) -> list[tuple[str, str]]:
 
 
 def _links(event: Event) -> list[tuple[str, str]]:
-    """A label and an address for each way to more of the same."""
+    """A label and an address for each way to more of the same; none from a row that is nothing of ours."""
+    if is_stand_in(event):
+        return []
     day = {"since": clock.iso(event.timestamp - AROUND), "until": clock.iso(event.timestamp + AROUND)}
     ways = (
         ("The same request", {"request": event.request_id} | day, event.request_id),
@@ -63,8 +82,8 @@ def _links(event: Event) -> list[tuple[str, str]]:
     )
     here = reverse("admin:audit_event_changelist")
     found = [(label, f"{here}?{urlencode(given)}") for label, given, known in ways if known]
-    if first := event.metadata.get("first"):
-        found.append(("The first of these repetitions", reverse("admin:audit_event_change", args=[str(first)])))
+    if ids.fits(first := event.metadata.get("first", ""), "evt"):
+        found.append(("The first of these repetitions", reverse("admin:audit_event_change", args=[first])))
     return found
 
 

@@ -21,7 +21,9 @@ from rbac.services import allowed_anywhere
 
 PAGE = 50
 """Events on one page."""
-LABELS = {"success": "success", "denied": "warning", "failure": "danger"}
+
+Fields = list[tuple[str, str, str]]
+"""Name, before and after, as the template ``audit/diff.html`` shows them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +33,7 @@ class Line:
     event: Event
     link: str
     who: str
-    label: str
-    fields: list[tuple[str, str, str]]
-    """Name, before and after."""
+    fields: Fields
 
 
 def history_urls(site: AdminSite) -> list[URLPattern]:
@@ -71,9 +71,19 @@ def _line(entry: Entry) -> Line:
         event,
         reverse("admin:audit_event_change", args=[event.public_id]),
         who(event),
-        LABELS[event.result],
-        [(_label(name), *map(_text, pair)) for name, pair in entry.changes.items()],  # type: ignore[misc]
+        fields_of(entry.changes),
     )
+
+
+def fields_of(diff: Any) -> Fields:
+    """A diff, in words for people; nothing of what is none, such as the mark of one that was too long."""
+    pairs = diff.items() if isinstance(diff, dict) else ()
+    return [(_label(name), *_both(pair)) for name, pair in pairs]
+
+
+def _both(pair: Any) -> tuple[str, str]:
+    before, after = pair if isinstance(pair, list) and len(pair) == 2 else (pair, pair)
+    return _text(before), _text(after)
 
 
 def _label(name: str) -> str:

@@ -18,6 +18,15 @@ from rbac.guards import actor_of
 from rbac.permissions import Permission
 from temps.lib.actor import Actor
 
+HELP = {
+    "project": "The slug of a project, such as my-app, to keep its entries. Empty: those of every project.",
+    "user_email": (
+        "The email address of a person, to keep what they did. Empty: what anybody did. Where both are empty, the hold "
+        "keeps the whole log."
+    ),
+    "reason": "Why, in at most 200 characters: the log keeps it.",
+}
+
 
 @admin.register(RetentionPolicy)
 class RetentionPolicyAdmin(ServiceAdmin):
@@ -43,6 +52,13 @@ class RetentionPolicyAdmin(ServiceAdmin):
             )
         return form
 
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], **options: Any) -> HttpResponse:
+        """The title says what is kept, also above a form that was refused: the form's own row has what was typed."""
+        if context["original"] is not None:
+            context["original"] = RetentionPolicy.objects.get(pk=context["original"].pk)
+            context["subtitle"] = str(context["original"])
+        return super().render_change_form(request, context, **options)
+
     def change(self, obj: Any, form: Any, actor: Actor) -> None:
         set_retention(form.cleaned_data["days"], actor=actor)
 
@@ -57,9 +73,25 @@ class LegalHoldAdmin(ServiceAdmin):
     ordering = ("-id",)
     sortable_by = ()
     actions = ("release",)
+    change_form_outer_after_template = "audit/hold_release.html"
+
+    class Media:
+        css = {"all": ("audit/audit.css",)}
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return self.fields if obj is None else (*self.fields, "created_by", "created_at", "released_by", "released_at")
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **options: Any) -> Any:
+        form = super().get_form(request, obj, change=change, **options)
+        for name, help_text in HELP.items():
+            if name in form.base_fields:
+                form.base_fields[name].help_text = help_text
+        return form
+
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], **options: Any) -> HttpResponse:
+        hold = context["original"]
+        context["may_release"] = hold is not None and hold.released_at is None and self.has_release_permission(request)
+        return super().render_change_form(request, context, **options)
 
     @admin.display(description="covers")
     def covers(self, hold: LegalHold) -> str:

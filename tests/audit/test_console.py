@@ -16,11 +16,14 @@ from accounts.models import User
 from audit import admin, counting
 from audit.actions import Action, Result
 from audit.console import views
+from audit.console.event_page import diffs_of
 from audit.exporting import exports
 from audit.folding import close_folds, record_denial
 from audit.models import Event, Export, Tree
 from audit.proof.sealer import seal_everything
 from audit.services import record
+from projects.services import update_project
+from rbac.services import assign_role
 from temps.lib import clock
 from temps.lib.actor import Actor
 from temps.lib.errors import Denied
@@ -179,7 +182,7 @@ def figures(page: str) -> list[str]:
     ("asked", "message"),
     [
         ("operation=SECRIT_*", "there is no operation"),
-        ("address=10.0.0.1/8", "an address is like"),
+        ("address=10.0.0.1/8", "has host bits that are not zero"),
         ("since=soon", "a time is like"),
         ("since=1d&until=2d", "ends before it starts"),
         ("text=" + "x" * 300, "at most 200 characters"),
@@ -332,6 +335,44 @@ def test_every_page_says_when_sealing_fails(world: World, signed_in: SignIn, vie
 def test_what_waits_for_too_long_is_said(world: World, signed_in: SignIn) -> None:
     with time_machine.travel(clock.now() + timedelta(minutes=2)):
         assert "has not come by for more than a minute" in shown(signed_in(world.admin), LIST)
+
+
+def test_an_event_shows_what_changed_as_the_history_does(world: World, signed_in: SignIn) -> None:
+    update_project(world.project, name="Store <b>", actor=acting(world.owner))
+    event = Event.objects.get(operation=Action.PROJECT_UPDATE)
+    page = shown(signed_in(world.owner), f"{LIST}{event.public_id}/change/")
+    assert "<del>Shop</del>" in page
+    assert "<ins>Store &lt;b&gt;</ins>" in page
+    assert '<th scope="row">changes</th>' not in page
+
+
+def test_an_event_shows_what_changed_beside_its_object(world: World, signed_in: SignIn) -> None:
+    grant = assign_role(world.viewer, "member", project=world.project, actor=acting(world.owner))
+    event = Event.objects.filter(operation=Action.ROLE_ASSIGN).latest("id")
+    page = shown(signed_in(world.owner), f"{LIST}{event.public_id}/change/")
+    assert f"grant {grant.public_id}</h3>" in page
+    assert "<ins>member</ins>" in page
+    assert '<th scope="row">alsoChanged</th>' not in page
+
+
+@pytest.mark.parametrize("odd", [7, "[too long]", [1], None])
+@pytest.mark.parametrize("name", ["changes", "alsoChanged"])
+def test_what_is_no_diff_stays_metadata(name: str, odd: Any) -> None:
+    assert diffs_of({name: odd}) == ([], {name: odd})
+
+
+def test_a_diff_in_which_something_was_too_long_or_odd_is_shown() -> None:
+    told, left = diffs_of({"changes": {"a": "[too long]", "b_c": [None, True], "d": [1, 2, 3]}})
+    both = "[too long]", "[too long]"
+    assert told == [("", [("a", *both), ("b c", "", "yes"), ("d", "[1, 2, 3]", "[1, 2, 3]")])]
+    assert left == {}
+
+
+def test_a_result_looks_the_same_in_every_view(world: World, signed_in: SignIn) -> None:
+    event = happened("shop", result=Result.DENIED)
+    badge = '<span class="temps-result temps-result-denied">denied</span>'
+    for path in (*VIEWS[:2], f"{LIST}{event.public_id}/change/"):
+        assert badge in shown(signed_in(world.owner), path)
 
 
 def test_repetitions_lead_to_the_first(world: World, signed_in: SignIn) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -183,6 +184,29 @@ def test_the_command(capsys: pytest.CaptureFixture[str]) -> None:
         call_command("retention", "set")
 
 
+@pytest.mark.parametrize(
+    ("arguments", "matches"),
+    [
+        (("--project", "shop"), True),
+        (("--project", "shp"), False),
+        (("--user", "nobody@example.com"), False),
+        ((), True),
+    ],
+)
+def test_a_hold_that_holds_nothing_yet_says_so(
+    arguments: tuple[str, ...], matches: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    call_command("retention", "hold", "--reason", "an inquiry", *arguments)
+    printed = capsys.readouterr()
+    assert printed.out.startswith("hld_")
+    assert ("no entry that you may see matches so far" in printed.err) is not matches
+
+
+def test_a_hold_that_is_not_there_is_named() -> None:
+    with pytest.raises(CommandError, match="there is no hold 'hld_x': temps retention holds lists them"):
+        call_command("retention", "release", "hld_x")
+
+
 def test_in_the_console(signed_in: Callable[..., Client], world: World) -> None:
     client = signed_in(world.admin)
     page = client.get("/audit/retentionpolicy/", follow=True)
@@ -191,6 +215,24 @@ def test_in_the_console(signed_in: Callable[..., Client], world: World) -> None:
     assert Event.objects.filter(operation=Action.RETENTION_UPDATE).count() == 1
     refused = client.post("/audit/retentionpolicy/1/change/", {"days": "3"})
     assert "30 days at least" in refused.content.decode()
+    assert "ntries are removed after 90 days" in refused.content.decode()
+    assert "ntries are removed after 3 days" not in refused.content.decode()
+
+
+def test_the_form_of_a_hold_says_what_an_empty_field_means(signed_in: Callable[..., Client], world: World) -> None:
+    page = signed_in(world.admin).get("/audit/legalhold/add/").content.decode()
+    assert "Empty: those of every project." in page
+    assert "Where both are empty, the hold keeps the whole log." in page
+
+
+def test_a_hold_is_released_on_its_own_page(signed_in: Callable[..., Client], world: World) -> None:
+    hold = place_hold("an inquiry", actor=acting(world.admin))
+    page, client = f"/audit/legalhold/{hold.pk}/change/", signed_in(world.admin)
+    sent = dict(re.findall(r'name="(action|_selected_action)" value="([^"]+)"', client.get(page).content.decode()))
+    client.post("/audit/legalhold/", sent)
+    hold.refresh_from_db()
+    assert hold.released_by == world.admin.email
+    assert "Release this hold" not in client.get(page).content.decode()
 
 
 def test_a_hold_in_the_console(signed_in: Callable[..., Client], world: World) -> None:
