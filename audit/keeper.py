@@ -42,8 +42,9 @@ def keep(stop: threading.Event) -> None:
 def _seal() -> bool:
     try:
         sealer.seal_everything()
-    except TempsError:
-        return False  # the sealer has said and noted why
+    except TempsError as error:  # which the sealer has noted
+        log.error("audit.not_sealed", reason=error.public_message)
+        return False
     except Error as error:
         log.error("audit.not_sealed", reason=type(error).__name__)
         return False

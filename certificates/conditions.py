@@ -18,8 +18,8 @@ AT_MOST = 200
 
 
 def watch() -> None:
-    register("certificate_expiry", "A certificate expires soon", expiring)
-    register("certificate_failure", "A certificate cannot be issued or renewed", failing)
+    register("certificate_expiry", "A certificate expires soon", expiring, about="domain")
+    register("certificate_failure", "A certificate cannot be issued or renewed", failing, about="domain")
 
 
 def expiring() -> Iterator[Standing]:

@@ -32,7 +32,7 @@ from temps.lib.errors import TempsError
 
 SEVERITY_COLOURS = {"info": "info", "warning": "warning", "critical": "danger"}
 STATE_COLOURS = {"open": "danger", "acknowledged": "warning", "resolved": "success"}
-NOBODY = "No channel is enabled: alerts are shown here and told to nobody. Add one under Channels."
+NOBODY = "Alerts are shown here and told to nobody: {why}. Add one under Channels, or send it a test message there."
 
 
 class AlertForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time
@@ -99,9 +99,8 @@ class AlertAdmin(ServiceAdmin):
 
     @admin.display(description="first events")
     def first_events(self, alert: Any) -> str:
-        ids = alert.details.get("events", [])
-        found = visible_events(alert.asked_by).filter(public_id__in=ids).order_by("id")
-        rows = ((reverse("admin:audit_event_change", args=[event.pk]), str(event)) for event in found)
+        found = visible_events(alert.asked_by).filter(public_id__in=alert.events).order_by("id")
+        rows = ((reverse("admin:audit_event_change", args=[event.public_id]), str(event)) for event in found)
         return format_html("<ul>{}</ul>", format_html_join("", '<li><a href="{}">{}</a></li>', rows)) if found else "-"
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
@@ -185,7 +184,7 @@ class RuleAdmin(ServiceAdmin):
 
     @admin.display(description="one for each")
     def one_for_each(self, rule: Rule) -> str:
-        return rule.apart
+        return services.one_for_each(rule)
 
     def create(self, form: Any, actor: Actor) -> Rule:
         return services.create_rule(actor=actor, **form.cleaned_data)
@@ -300,5 +299,5 @@ class ChannelAdmin(ServiceAdmin):
 
 
 def _say_if_told_to_nobody(request: HttpRequest) -> None:
-    if request.method == "GET" and channels.told_to_nobody():
-        messages.warning(request, NOBODY)
+    if request.method == "GET" and (why := channels.told_to_nobody()):
+        messages.warning(request, NOBODY.format(why=why))

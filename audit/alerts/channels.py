@@ -5,17 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 from django.db import transaction
+from django.db.models import F
 
 from accounts.services import clean_email
 from audit.actions import Action
 from audit.alerts import telling
 from audit.alerts.models import Channel, ChannelKind, Message, Severity
 from audit.alerts.services import clean_name, clean_severity
+from audit.masking import printable
 from audit.services import record
 from rbac.permissions import Permission
 from rbac.services import require
 from secrets_vault.sealing import seal
-from temps.lib import clock, webhooks
+from temps.lib import clock, mail, webhooks
 from temps.lib.actor import Actor
 from temps.lib.errors import Conflict, Invalid, NotFound, Unavailable
 
@@ -37,19 +39,27 @@ def channel_by_id(identity: str, *, actor: Actor) -> Channel:
     visible = Channel.objects.visible_to(actor)
     channel: Channel | None = visible.filter(public_id=identity).first() or visible.filter(name=identity).first()
     if channel is None:
-        raise NotFound("there is no such channel: temps alert channels shows them")
+        raise NotFound(f"there is no channel '{printable(identity[:60])}': temps alert channels lists them")
     return channel
 
 
-def told_to_nobody() -> bool:
-    """Whether alerts are shown and sent nowhere."""
-    return not Channel.objects.filter(enabled=True).exists()
+def told_to_nobody() -> str:
+    """Why alerts are shown and reach nobody, as far as is known; empty when a channel works."""
+    enabled = Channel.objects.filter(enabled=True)
+    if not enabled.exists():
+        return "no channel is enabled"
+    works = enabled.filter(last_error="", delivered_at__isnull=False).exists()
+    return "" if works else "no enabled channel is known to work"
 
 
 @transaction.atomic
 def add_mail(name: str, address: str, *, actor: Actor, minimum_severity: str = Severity.INFO) -> Channel:
-    """Tell of alerts by mail, in plain text, through the mail server of the settings."""
+    """Tell of alerts by mail, in plain text, through the mail server of the settings.
+
+    Raises :class:`Unavailable` where none is set: alerts would be told to nobody, and look as if they were.
+    """
     require(actor, Permission.MONITORING_WRITE)
+    mail.require_server()
     channel = _new(name, ChannelKind.MAIL, minimum_severity, actor)
     try:
         channel.address = clean_email(address)
@@ -136,17 +146,23 @@ class NotArrived(Unavailable):
 
 
 def send_test(channel: Channel, *, actor: Actor) -> None:
-    """Send a test message now. Recorded first; raises :class:`NotArrived` with the reason when it does not arrive."""
+    """Send a test message now. Recorded first; raises :class:`NotArrived` with the reason when it does not arrive.
+
+    How it went is shown with the channel. When the next message is due stays: that also says who is sending.
+    """
     with transaction.atomic():
         require(actor, Permission.MONITORING_WRITE)
         record(actor, Action.ALERT_CHANNEL_TEST, channel, f"sent a test to the alert channel '{channel}'")
     now = clock.now()
     moment = clock.iso(now)
     message = Message(channel=channel, alerts=[TEST | {"firstAt": moment, "lastAt": moment}], created_at=now)
+    row = Channel.objects.filter(pk=channel.pk)
     try:
         telling.send(channel, message)
     except Unavailable as error:
+        row.update(failures=F("failures") + 1, last_error=error.public_message[:300])
         raise NotArrived(error.message) from None
+    row.update(delivered_at=clock.now(), failures=0, last_error="")
 
 
 def _new(name: str, kind: ChannelKind, severity: str, actor: Actor) -> Channel:

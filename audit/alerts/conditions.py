@@ -32,20 +32,27 @@ class Condition:
     name: str
     look: Callable[[], Iterable[Standing]]
     severity: Severity
+    about: str = ""
 
 
 CONDITIONS: dict[str, Condition] = {}
 
 
 def register(
-    key: str, name: str, look: Callable[[], Iterable[Standing]], *, severity: Severity = Severity.WARNING
+    key: str,
+    name: str,
+    look: Callable[[], Iterable[Standing]],
+    *,
+    severity: Severity = Severity.WARNING,
+    about: str = "",
 ) -> None:
     """Have ``look`` called every quarter of a minute; it says what holds now, from a few quick queries.
 
     ``key`` names the shipped rule for good; ``name`` and ``severity`` are what the rule starts with. A standing's own
-    severity counts if it is higher than the rule's.
+    severity counts if it is higher than the rule's. ``about`` is what a group is, such as a domain; empty where the
+    platform is the only one.
     """
     known = CONDITIONS.get(key)
     if known is not None and known.look is not look:
         raise ValueError(f"there is a condition '{key}' already")
-    CONDITIONS[key] = Condition(key, name, look, severity)
+    CONDITIONS[key] = Condition(key, name, look, severity, about)

@@ -9,8 +9,10 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from audit.actions import Action, Result
+from audit.alerts.conditions import CONDITIONS
 from audit.alerts.models import Alert, AlertState, GroupBy, Rule, RuleKind, Severity
 from audit.masking import printable
+from audit.reading import operations_in
 from audit.services import record
 from rbac.permissions import Permission
 from rbac.services import require
@@ -22,13 +24,15 @@ THRESHOLDS = range(1, 10_001)
 WINDOWS = range(10, 7 * 24 * 3600 + 1)
 """Seconds: less than the time between two looks says little, and a week of events is much to count."""
 MAX_RULES = 100
+GROUPS = {GroupBy.USER.value: "account", GroupBy.ADDRESS.value: "address", GroupBy.PROJECT.value: "project"}
+"""What there is an alert for each of. A sign-in that failed counts for the account that was tried."""
 
 
 def alert_by_id(public_id: str, *, actor: Actor) -> Alert:
     """The alert, if ``actor`` may see it. Raises :class:`NotFound` when not."""
     alert: Alert | None = Alert.objects.visible_to(actor).select_related("rule").filter(public_id=public_id).first()
     if alert is None:
-        raise NotFound("there is no such alert")
+        raise NotFound(f"there is no alert '{printable(public_id[:60])}': temps alert list --all lists them")
     return alert
 
 
@@ -42,8 +46,17 @@ def rule_by_id(identity: str, *, actor: Actor) -> Rule:
     visible = Rule.objects.visible_to(actor)
     rule: Rule | None = visible.filter(public_id=identity).first() or visible.filter(key=identity).first()
     if rule is None:
-        raise NotFound("there is no such rule: temps alert rules shows them")
+        raise NotFound(f"there is no rule '{printable(identity[:60])}': temps alert rules lists them")
     return rule
+
+
+def one_for_each(rule: Rule) -> str:
+    """For what ``rule`` makes an alert of its own, for people."""
+    if rule.kind == RuleKind.NETWORK:
+        return "account or key, and network"
+    condition = CONDITIONS.get(rule.key or "") if rule.kind == RuleKind.CONDITION else None
+    about = condition.about if condition is not None else GROUPS.get(rule.group_by, "")
+    return about or "all of it together"
 
 
 @transaction.atomic
@@ -146,7 +159,7 @@ def _checked(**given: Any) -> dict[str, Any]:
     """The fields, each in the form in which it is stored. Raises :class:`Invalid` naming the first that is wrong."""
     checks: dict[str, Callable[[Any], Any]] = {
         "name": clean_name,
-        "operations": lambda value: _each_of(value, [*Action], "operations"),
+        "operations": lambda value: operations_in(value, field="operations"),
         "results": lambda value: _each_of(value, [*Result], "results"),
         "threshold": lambda value: _within(value, THRESHOLDS, "threshold"),
         "window": lambda value: _within(value, WINDOWS, "window"),
@@ -172,8 +185,8 @@ def _each_of(given: Iterable[str], known: list[Any], field: str) -> list[str]:
     chosen = list(dict.fromkeys(str(one).strip() for one in given))
     for one in chosen:
         if one not in names:
-            few = ", ".join(names) if len(names) < 10 else "docs/audit.md lists them"
-            raise Invalid(f"there is no '{printable(one[:60])}' here: {few}", field=field)
+            what = field.replace("_", " ")
+            raise Invalid(f"{what} is one of {', '.join(names)}, not '{printable(one[:60])}'", field=field)
     return chosen
 
 

@@ -29,7 +29,7 @@ def as_told(alert: Alert) -> Told:
         "count": alert.count,
         "firstAt": clock.iso(alert.first_at),
         "lastAt": clock.iso(alert.last_at),
-        "events": alert.details.get("events", []),
+        "events": alert.events,
         "link": link_to(alert),
     }
 

@@ -10,11 +10,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from audit.proof.checking import Verdict, verify_log
 from audit.proof.hashing import PROCESSES
-from audit.proof.keys import published, verifiers
+from audit.proof.keys import verifiers
 from audit.proof.models import Tree
+from audit.proof.notes import CheckpointText
 from audit.proof.proofs import newest_checkpoint
 from temps.lib import clock
-from temps.lib.cli import show_json
+from temps.lib.cli import printable, show_json
 from temps.lib.errors import Invalid, NotFound
 from temps.lib.signing import Verifier
 
@@ -29,6 +30,9 @@ def read_keys(text: str, name: str = "") -> list[Verifier]:
         content = path.read_text(encoding="utf-8") if path.is_file() else text
     except (OSError, UnicodeDecodeError):
         raise Invalid(f"cannot read {path}", field="public_key") from None
+    if "+" not in content and "-----BEGIN" not in content and not path.is_file():
+        what = printable(text[:60])
+        raise Invalid(f"there is no file {what}, and it is no verifier key (NAME+ID+BASE64) either", field="public_key")
     if "-----BEGIN" in content:
         return [Verifier.parse_pem(content, name)]
     keys = [Verifier.parse(line) for line in content.splitlines() if line.strip() and not line.startswith("#")]
@@ -41,7 +45,7 @@ def verify_database(public_key: str, checkpoint_files: list[Path], *, as_json: b
     """Hold the log against its checkpoints, print the verdict, and exit with status 1 unless it is whole."""
     tree = Tree.objects.filter(pk=1).first()
     keys = read_keys(public_key, tree.origin if tree else "") if public_key else verifiers(tree) if tree else []
-    kept = [_read(path) for path in checkpoint_files]
+    kept = {path: _read(path) for path in checkpoint_files}
     columns = (TextColumn("verifying"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     console = Console(stderr=True)
     bar = Progress(*columns, console=console, transient=True, disable=not console.is_terminal or as_json)
@@ -52,15 +56,24 @@ def verify_database(public_key: str, checkpoint_files: list[Path], *, as_json: b
         bar.update(task, completed=done, total=total)
 
     try:
-        verdict = verify_log(keys, kept=kept, progress=progress, processes=PROCESSES)
+        verdict = verify_log(keys, kept=[*kept.values()], progress=progress, processes=PROCESSES)
     finally:
         bar.stop()
     if as_json:
         show_json(_as_data(verdict))
     else:
         _tell(verdict)
+        _tell_of_kept(verdict, kept, keys)
+    if tree is not None and verdict.size > tree.size and not as_json:
+        print("if the database was put back from a backup: temps audit recover lets the log go on from there")
     if not verdict.whole:
         sys.exit(1)
+
+
+def _tell_of_kept(verdict: Verdict, kept: dict[Path, str], keys: list[Verifier]) -> None:
+    for path, note in kept.items() if verdict.whole else ():
+        signed = CheckpointText.opened(note, keys)
+        print(f"{path} fits: it was signed at {clock.iso(signed.time)}, over the first {_entries(signed.size)}")
 
 
 def _tell(verdict: Verdict) -> None:
@@ -111,7 +124,7 @@ def show_checkpoint(*, as_json: bool) -> None:
 def show_keys(*, pem: bool, as_json: bool) -> None:
     """The public keys, newest first. Raises :class:`NotFound` before anything was sealed."""
     tree = Tree.objects.filter(pk=1).first()
-    keys = published(tree) if tree else []
+    keys = verifiers(tree) if tree else []
     if not keys:
         raise NotFound("there is no key yet: the first entry that is sealed makes it")
     if as_json:
@@ -123,6 +136,9 @@ def show_keys(*, pem: bool, as_json: bool) -> None:
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        note = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
         raise Invalid(f"cannot read {path}", field="checkpoint") from None
+    if not note:
+        raise Invalid(f"{path} is empty: there is no checkpoint in it", field="checkpoint")
+    return note

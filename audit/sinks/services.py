@@ -9,6 +9,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from audit.actions import Action, Result
+from audit.masking import printable
 from audit.proof.models import Tree
 from audit.services import record
 from audit.sinks.models import DEAD_AFTER, Kind, Sends, Sink, check_name
@@ -25,17 +26,17 @@ from temps.lib.webhooks import checked_secret, new_secret
 
 def sink_by_id(public_id: str, *, actor: Actor) -> Sink:
     """The sink, if ``actor`` may see it. Raises :class:`NotFound` when not."""
-    return _found(Sink.objects.visible_to(actor).filter(public_id=public_id).first())
+    return _found(Sink.objects.visible_to(actor).filter(public_id=public_id).first(), public_id)
 
 
 def sink_by_name(name: str, *, actor: Actor) -> Sink:
     """As :func:`sink_by_id`."""
-    return _found(Sink.objects.visible_to(actor).filter(name=name.strip()).first())
+    return _found(Sink.objects.visible_to(actor).filter(name=name.strip()).first(), name)
 
 
-def _found(sink: Sink | None) -> Sink:
+def _found(sink: Sink | None, asked_for: str) -> Sink:
     if sink is None:
-        raise NotFound("there is no such sink")
+        raise NotFound(f"there is no sink '{printable(asked_for[:60])}': temps sink list shows them")
     return sink
 
 
@@ -59,8 +60,8 @@ def create_sink(
     require(actor, Permission.SETTINGS_WRITE)
     if kind not in Kind.values:
         raise Invalid(f"a sink is one of {', '.join(Kind.values)}", field="kind")
-    if kind == Kind.MAIL and not mail.available():
-        raise Unavailable("no mail server is set: see EMAIL_HOST in docs/operations.md")
+    if kind == Kind.MAIL:
+        mail.require_server()
     sink = Sink(name=_free_name(name), kind=kind, created_by=actor.label)
     url = apply(sink, given)
     if kind == Kind.WEBHOOK:
@@ -213,7 +214,7 @@ def _free_name(name: str) -> str:
 
 def _locked(sink: Sink) -> Sink:
     """The row as it is now, held until the transaction ends: the stream moves its cursor all the time."""
-    return _found(Sink.objects.select_for_update().filter(pk=sink.pk).first())
+    return _found(Sink.objects.select_for_update().filter(pk=sink.pk).first(), sink.name)
 
 
 def _try_now(sink: Sink) -> None:

@@ -11,6 +11,7 @@ from typing import Any, TypedDict
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 
+from audit.masking import printable
 from audit.sinks.models import Format, Kind, Sends, Sink, Transport
 from temps.lib.errors import Invalid
 from temps.lib.outgoing import is_forbidden, tls_context
@@ -96,7 +97,7 @@ def _what(sink: Sink, kind: Kind, given: Given) -> None:
 def _one_of(choices: Any, given: Mapping[str, Any], field: str, usual: str) -> str:
     value = given.get(field) or usual
     if value not in choices.values:
-        raise Invalid(f"this is one of {', '.join(choices.values)}", field=field)
+        raise Invalid(f"{field} is one of {', '.join(choices.values)}, not '{printable(value[:60])}'", field=field)
     return str(value)
 
 

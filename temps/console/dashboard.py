@@ -106,8 +106,8 @@ def notices(actor: Actor) -> Iterator[Notice]:
             f"{'it' if waiting == 1 else 'them'} yet.",
             _list("audit_alerts", "alert") + "?state__exact=open",
         )
-    if allowed(actor, Permission.MONITORING_WRITE) and told_to_nobody():
-        yield Notice("Alerts are shown here and told to nobody: add a channel.", _list("audit_alerts", "channel"))
+    if allowed(actor, Permission.MONITORING_WRITE) and (why := told_to_nobody()):
+        yield Notice(f"Alerts are shown here and told to nobody: {why}.", _list("audit_alerts", "channel"))
     soon = clock.now() + timedelta(days=EXPIRES_SOON)
     domains = Domain.objects.visible_to(actor)
     expiring = domains.filter(current_certificate__not_after__lt=soon).count()
@@ -127,7 +127,9 @@ def activity_chart(actor: Actor) -> str:
     today = clock.now().date()
     days = [today - timedelta(days=back) for back in reversed(range(DAYS))]
     since = clock.now().replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=DAYS - 1)
-    rows = visible_events(actor).filter(timestamp__gte=since).order_by().annotate(day=TruncDate("timestamp"))
+    # Until tomorrow: a time without end, which somebody put into the database, has no day.
+    recent = visible_events(actor).filter(timestamp__range=(since, clock.now() + timedelta(days=1)))
+    rows = recent.order_by().annotate(day=TruncDate("timestamp"))
     counts = Counter(
         {(row["day"], row["result"]): row["count"] for row in rows.values("day", "result").annotate(count=Count("id"))}
     )

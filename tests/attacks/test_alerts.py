@@ -27,8 +27,9 @@ CRAFTED = '"<https://evil.example/|Sign~in~again>`*x*<b>&"@example.com'
 
 
 @pytest.fixture(autouse=True)
-def _own_data_dir(data_dir: Path) -> None:
-    """A checkpoint file of the test's own."""
+def _own_data_dir(data_dir: Path, settings: Any) -> None:
+    """A checkpoint file of the test's own, and a mail server that is set."""
+    settings.EMAIL_HOST = "mail.example.com"
 
 
 @pytest.fixture
@@ -66,8 +67,7 @@ def test_the_console_shows_text(told: Message, world: World, signed_in: SignIn) 
         assert "<b>&" not in page
 
 
-def test_a_line_end_makes_no_header_of_a_mail(world: World, mailoutbox: Any, settings: Any) -> None:
-    settings.EMAIL_HOST = "mail.example.com"
+def test_a_line_end_makes_no_header_of_a_mail(world: World, mailoutbox: Any) -> None:
     happened(5, user_email="a\r\nBcc: everyone@example.com")
     channel = channels.add_mail("ops", "admin@example.com", actor=world.operator)
     look()

@@ -70,7 +70,10 @@ def test_acting_as_someone_shows_what_they_may_see(world: World, logs: Any) -> N
         (("--result", "sucess"), "perhaps success"),
         (("--since", "soon"), "30m"),
         (("--until", "later"), "30m"),
-        (("--address", "10.0.0.1/8"), "192.0.2.0/24"),
+        (("--address", "10.0.0"), "192.0.2.0/24"),
+        (("--address", "10.0.0.1/8"), "the network is 10.0.0.0/8"),
+        (("--result", "denied", "--result", "success"), "--result is given twice"),
+        (("--user", "a@example.com", "--limit", "3", "--user", "b@example.com"), "--user is given twice"),
     ],
 )
 def test_a_wrong_filter_is_told_in_one_line(world: World, logs: Any, arguments: tuple[str, str], message: str) -> None:

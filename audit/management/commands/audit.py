@@ -6,9 +6,9 @@ import signal
 import threading
 from datetime import date
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-from django_typer.management import command
+from django_typer.management import DTCommand, command
 from typer import Argument, Option
 
 from accounts.cli import AsJson, AsUser, TempsCommand, acting
@@ -36,10 +36,22 @@ def _day(text: str, option: str) -> date:
         raise Invalid(f"{option} takes a date such as 2024-01-31", field=option.strip("-").replace("-", "_")) from None
 
 
+class OnceEach(DTCommand):
+    """Refuses an option that is given twice. Otherwise the last would count, and the others look as if they had been
+    heeded."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        _values, _rest, given = self.make_parser(ctx).parse_args(args=list(args))
+        for number, one in enumerate(given):
+            if one in given[:number]:
+                ctx.fail(f"{one.opts[0]} is given twice")
+        return super().parse_args(ctx, args)
+
+
 class Command(TempsCommand):
     help = "The audit log: read it, export it, verify it."
 
-    @command()
+    @command(cls=OnceEach)
     def logs(
         self,
         limit: Annotated[int, Option("--limit", min=1, max=10_000, help="How many, newest first.")] = 50,
@@ -98,7 +110,11 @@ class Command(TempsCommand):
         ] = None,
         public_key: Annotated[
             str,
-            Option("--public-key", metavar="KEY", help="A verifier key or a file with one; else the log's own."),
+            Option(
+                "--public-key",
+                metavar="KEY",
+                help="A verifier key or a file with one. An export needs it; the log itself has its own.",
+            ),
         ] = "",
         checkpoint: Annotated[
             list[Path] | None,

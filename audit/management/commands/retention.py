@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 from django_typer.management import command
 from typer import Argument, Option
 
 from accounts.cli import AsJson, AsUser, TempsCommand, acting
+from audit.reading import visible_events
+from audit.retention.mandate import KEPT
+from audit.retention.models import SHORTEST
 from audit.retention.services import (
-    SHORTEST,
     holds,
     place_hold,
     release_hold,
@@ -65,8 +68,14 @@ class Command(TempsCommand):
         as_user: AsUser = "",
     ) -> None:
         """Keep entries whatever the policy says: all of them, or those of a project, a person, or both."""
-        made = place_hold(reason, project=project, user_email=user, actor=acting(as_user))
+        actor = acting(as_user)
+        made = place_hold(reason, project=project, user_email=user, actor=actor)
         print(f"{made.public_id}: {made}")
+        about = {"project": made.project, "user_email": made.user_email}
+        named = {name: value for name, value in about.items() if value}
+        # Entries about holds and the policy, this one's included, are kept anyway.
+        if not visible_events(actor).filter(**named).exclude(operation__in=KEPT).exists():
+            print("no entry that you may see matches so far: what comes is held", file=sys.stderr)
 
     @command()
     def release(

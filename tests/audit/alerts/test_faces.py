@@ -15,6 +15,7 @@ from django.test import Client
 from rest_framework.test import APIClient
 
 from accounts.models import User
+from audit.actions import Action
 from audit.alerts import channels
 from audit.alerts.models import Alert, AlertState, Channel, Rule
 from audit.alerts.services import create_rule, delete_rule, update_rule
@@ -22,7 +23,7 @@ from audit.models import Event
 from secrets_vault.sealing import open_sealed
 from temps.lib.errors import Conflict, Invalid
 from tests.audit.alerts.made import alerts, happened, look
-from tests.audit.sinks.receiver import Receiver
+from tests.audit.sinks.receiver import Receiver, answers
 from tests.world import World
 
 pytestmark = [pytest.mark.django_db, pytest.mark.promise("L-09")]
@@ -142,6 +143,7 @@ def test_the_commands(world: World, capsys: pytest.CaptureFixture[str], receiver
     call_command("alert", "list")
     told = capsys.readouterr()
     assert "owner@example.com" in told.out
+    assert "no channel is enabled: " in told.err
     assert "told to nobody" in told.err
     monkeypatch.setattr(sys, "stdin", io.StringIO(receiver.url + "\n"))
     call_command("alert", "add-slack", "--name", "ops")
@@ -165,8 +167,66 @@ def test_a_rule_of_one_s_own_by_command(world: World, capsys: pytest.CaptureFixt
     made = json.loads(capsys.readouterr().out)
     assert (made["operations"], made["window"]) == (["SECRET_REVEAL"], 3600)
     call_command("alert", "remove-rule", "--rule", made["id"])
-    with pytest.raises(CommandError, match="no such rule"):
+    with pytest.raises(CommandError, match=f"there is no rule '{made['id']}': temps alert rules lists them"):
         call_command("alert", "enable", "--rule", made["id"])
+
+
+def test_a_rule_takes_families_and_suggests_spellings(world: World) -> None:
+    call_command("alert", "add-rule", "--name", "Curious", "--operations", "role_assign,secret_*,SECRET_USE")
+    operations = Rule.objects.get(name="Curious").operations
+    assert operations == ["ROLE_ASSIGN", *(action.value for action in Action if action.startswith("SECRET_"))]
+    for wrong, said in (("SECRET_REVEL", "perhaps SECRET_REVEAL"), ("NO_*", "no operation 'NO_")):
+        with pytest.raises(CommandError, match=said):
+            call_command("alert", "add-rule", "--name", "Wrong", "--operations", wrong)
+
+
+def test_the_rules_say_for_what_there_is_an_alert_each(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    call_command("alert", "rules")
+    lines = {line.split()[0]: line.rstrip() for line in capsys.readouterr().out.splitlines()}
+    each = {"failed_sign_ins_by_account": "account", "certificate_expiry": "domain", "dead_sink": "sink"}
+    for key, what in (each | {"sealing_failure": "all of it together"}).items():
+        assert lines[key].endswith(f"  {what}")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("acknowledge", "--alert", "alr_x"), "there is no alert 'alr_x': temps alert list --all lists them"),
+        (("test", "--channel", "ops"), "there is no channel 'ops': temps alert channels lists them"),
+        (("add-rule", "--name", "x", "--group-by", "mood"), "group by is one of user, .*, not 'mood'"),
+    ],
+)
+def test_what_is_not_there_is_named(world: World, arguments: tuple[str, ...], message: str) -> None:
+    with pytest.raises(CommandError, match=message):
+        call_command("alert", *arguments)
+
+
+def test_mail_without_a_server_is_no_channel(world: World, settings: Any) -> None:
+    settings.EMAIL_HOST = ""
+    with pytest.raises(CommandError, match="no mail server is set"):
+        call_command("alert", "add-mail", "--name", "ops", "--to", "admin@example.com")
+    assert not Channel.objects.exists()
+
+
+def test_how_a_test_went_is_shown_with_the_channel(
+    world: World, receiver: Receiver, capsys: pytest.CaptureFixture[str]
+) -> None:
+    channels.add_slack("ops", receiver.url, actor=world.operator)
+
+    def shown() -> tuple[str, str]:
+        call_command("alert", "channels")
+        printed = capsys.readouterr()
+        return printed.out, printed.err
+
+    assert "nothing sent yet" in shown()[0]
+    receiver.behaviours = [answers(418)]
+    with pytest.raises(CommandError, match="status 418"):
+        call_command("alert", "test", "--channel", "ops")
+    out, err = shown()
+    assert ("failing (1): 127.0.0.1 answered with status 418" in out, "told to nobody" in err) == (True, True)
+    call_command("alert", "test", "--channel", "ops")
+    out, err = shown()
+    assert ("delivered 20" in out, "told to nobody" in err) == (True, False)
 
 
 def test_a_webhook_s_secret_is_all_that_is_on_standard_output(
@@ -174,7 +234,9 @@ def test_a_webhook_s_secret_is_all_that_is_on_standard_output(
 ) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO(HOOK))
     call_command("alert", "add-webhook", "--name", "ops")
-    assert capsys.readouterr().out.startswith("whsec_")
+    printed = capsys.readouterr()
+    assert (printed.out.startswith("whsec_"), printed.out.count("\n")) == (True, 1)
+    assert "try it: temps alert test --channel 'ops'" in printed.err
 
 
 def test_who_may_not_see_alerts_is_told_so(world: World) -> None:
@@ -185,10 +247,12 @@ def test_who_may_not_see_alerts_is_told_so(world: World) -> None:
 # Console
 
 
-def test_the_console_says_when_alerts_are_told_to_nobody(world: World, signed_in: SignIn) -> None:
+def test_the_console_says_when_alerts_are_told_to_nobody(world: World, signed_in: SignIn, receiver: Receiver) -> None:
     client = signed_in(world.admin)
-    assert "told to nobody" in client.get("/audit_alerts/alert/").content.decode()
-    channels.add_slack("ops", HOOK, actor=world.operator)
+    assert "told to nobody: no channel is enabled" in client.get("/audit_alerts/alert/").content.decode()
+    channel = channels.add_slack("ops", receiver.url, actor=world.operator)
+    assert "no enabled channel is known to work" in client.get("/").content.decode()
+    channels.send_test(channel, actor=world.operator)
     assert "told to nobody" not in client.get("/audit_alerts/alert/").content.decode()
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.db import connection, models
 from django.db.models.functions import Concat
 
@@ -281,6 +281,33 @@ def test_the_command_names_the_entry_and_fails(capsys: pytest.CaptureFixture[str
         call_command("audit", "verify")
     assert ended.value.code == 1
     assert f"BAD: entry {BAD} ({Event.objects.get(position=BAD).public_id})" in capsys.readouterr().out
+
+
+def test_the_command_says_that_a_kept_checkpoint_fits(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    kept = tmp_path / "kept.txt"
+    kept.write_text(Checkpoint.objects.get(size=20).note)
+    call_command("audit", "verify", "--checkpoint", str(kept))
+    said = capsys.readouterr().out
+    assert f"{kept} fits: it was signed at " in said
+    assert "over the first 20 entries" in said
+
+
+def test_a_checkpoint_of_another_log_is_called_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    other = Signer.generate("temps-audit_other")
+    kept = tmp_path / "kept.txt"
+    kept.write_text(other.sign(str(CheckpointText(other.name, 20, b"x" * 32, clock.now()))))
+    with pytest.raises(SystemExit):
+        call_command("audit", "verify", "--checkpoint", str(kept))
+    said = capsys.readouterr().out
+    assert f"it is about the log temps-audit_other, and this is {Tree.objects.get().origin}" in said
+    assert "fits" not in said
+
+
+def test_an_empty_file_is_no_checkpoint(tmp_path: Path) -> None:
+    kept = tmp_path / "kept.txt"
+    kept.touch()
+    with pytest.raises(CommandError, match="is empty: there is no checkpoint in it"):
+        call_command("audit", "verify", "--checkpoint", str(kept))
 
 
 def test_the_command_tells_programs_too(capsys: pytest.CaptureFixture[str]) -> None:

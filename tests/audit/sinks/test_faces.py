@@ -302,6 +302,21 @@ def test_syslog_and_mail_by_command(world: World, settings: Any, tmp_path: Any) 
         call_command("sink", "test", "--name", "logs")
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("pause", "--name", "nix"), "there is no sink 'nix': temps sink list shows them"),
+        (("--transport", "udp"), "transport is one of tls, tcp, not 'udp'"),
+        (("--ca-file", "/nowhere/ca.pem"), "cannot read /nowhere/ca.pem: No such file or directory"),
+        (("--ca-file", __file__), "holds no certificates in PEM form"),
+    ],
+)
+def test_what_is_wrong_is_named(world: World, arguments: tuple[str, ...], message: str) -> None:
+    add = ("add-syslog", "--name", "logs", "--host", "a.example")
+    with pytest.raises(CommandError, match=message):
+        call_command("sink", *(add if arguments[0].startswith("--") else ()), *arguments)
+
+
 # The console
 
 

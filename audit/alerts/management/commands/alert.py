@@ -23,7 +23,7 @@ RuleName = Annotated[str, Option("--rule", metavar="KEY", help="The rule's key o
 ChannelName = Annotated[str, Option("--channel", metavar="NAME", help="The channel's name or id.")]
 Name = Annotated[str, Option("--name", help="What people call it.")]
 AtLeast = Annotated[str, Option("--at-least", metavar="SEVERITY", help="Tell of info, warning or critical alerts on.")]
-NOBODY = "no channel is enabled: alerts are shown here and in the console, and told to nobody (temps alert add-mail)"
+NOBODY = "alerts are shown here and in the console, and told to nobody (temps alert add-mail, temps alert test)"
 
 
 def _alert(alert: Alert) -> dict[str, Any]:
@@ -105,9 +105,13 @@ class Command(TempsCommand):
         if as_json:
             show_json([_rule(rule) for rule in rows])
             return
+        cells = (
+            (r.key or r.public_id, r.name, "yes" if r.enabled else "no", r.severity, r.when, services.one_for_each(r))
+            for r in rows
+        )
         show_table(
             ("RULE", "NAME", "ENABLED", "SEVERITY", "ALERTS AT", "ONE FOR EACH"),
-            ((r.key or r.public_id, r.name, "yes" if r.enabled else "no", r.severity, r.when, r.apart) for r in rows),
+            cells,
             empty="no rules: temps migrate adds those that come with Temps",
         )
 
@@ -125,7 +129,7 @@ class Command(TempsCommand):
     def add_rule(
         self,
         name: Name,
-        operations: Annotated[str, Option("--operations", help="Comma-separated; left out, any.")] = "",
+        operations: Annotated[str, Option("--operations", help="With commas, or as SECRET_*; left out, any.")] = "",
         results: Annotated[str, Option("--results", help="success, denied, failure; left out, any.")] = "",
         threshold: Annotated[int, Option("--threshold", help="How many within the window.")] = 1,
         window: Annotated[str, Option("--window", metavar="10m", help="How long the window is.")] = "10m",
@@ -137,7 +141,7 @@ class Command(TempsCommand):
         """Watch for something of your own."""
         rule = services.create_rule(
             name,
-            operations=_words(operations.upper()),
+            operations=_words(operations),
             results=_words(results.lower()),
             threshold=threshold,
             window=int(parse_duration(window, field="window").total_seconds()),
@@ -191,6 +195,7 @@ class Command(TempsCommand):
         channel, secret = channels.add_webhook(name, read_address(), minimum_severity=at_least, actor=actor)
         print(f"alerts are posted to {channel.address}, signed with this secret, which is shown once:", file=sys.stderr)
         print(secret)
+        print(f"try it: temps alert test --channel '{channel}'", file=sys.stderr)
 
     @command("add-slack")
     def add_slack(self, name: Name, at_least: AtLeast = Severity.INFO.value, as_user: AsUser = "") -> None:
@@ -225,5 +230,5 @@ def _words(text: str) -> list[str]:
 
 
 def _say_if_told_to_nobody() -> None:
-    if channels.told_to_nobody():
-        print(NOBODY, file=sys.stderr)
+    if why := channels.told_to_nobody():
+        print(f"{why}: {NOBODY}", file=sys.stderr)

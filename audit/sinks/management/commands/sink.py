@@ -42,8 +42,10 @@ def _file(name: str) -> str:
     try:
         with Path(name).expanduser().open(encoding="ascii") as file:
             return file.read(CA_BUNDLE_LIMIT + 1)
-    except (OSError, UnicodeDecodeError) as error:
-        raise Invalid(f"cannot read {name} ({type(error).__name__})", field="ca_file") from None
+    except OSError as error:
+        raise Invalid(f"cannot read {name}: {error.strerror}", field="ca_file") from None
+    except UnicodeDecodeError:
+        raise Invalid(f"{name} holds no certificates in PEM form", field="ca_file") from None
 
 
 def _seconds(every: str) -> int:
