@@ -194,7 +194,9 @@ class ServiceAdmin(ModelAdmin):  # type: ignore[misc]
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         if change:
             # As it is stored: the form put into ``obj`` what was typed, and a service records what was there before.
-            self.change(self.model._base_manager.get(pk=obj.pk), form, actor_of(request))
+            # Of a policy that nobody has set yet there is no row.
+            stored = self.model._base_manager.filter(pk=obj.pk).first()
+            self.change(stored or obj, form, actor_of(request))
             return
         made = self.create(form, actor_of(request))
         obj.pk, obj.__dict__ = made.pk, made.__dict__

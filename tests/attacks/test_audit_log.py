@@ -42,6 +42,8 @@ def log(data_dir: Path) -> Iterator[None]:
     triggers.install()
     yield
     triggers.drop()
+    if connection.vendor == "sqlite":
+        sql("PRAGMA ignore_check_constraints = OFF")
 
 
 def sql(statement: str, *values: object) -> None:
