@@ -272,9 +272,10 @@ def _look_at_unsealed(tree: Tree, verdict: Verdict) -> None:
     """Events that wait, and those that wait for ever because Temps did not write them."""
     replays = Replays(Tiles().frontier(tree.size)) if verdict.whole else None
     unsealed = read(Event.objects.filter(position=None).order_by("id"), "id", "code")
-    for row, leaf in sifted(unsealed, tree, replays):
-        if leaf is None:
-            what = f"the event {row[1 + PUBLIC_ID]} was not written by Temps as it stands, or was put in again"
-            verdict.problems.append(Problem(what))
-        else:
-            verdict.unsealed += 1
+    for start in range(0, len(unsealed), CHUNK):
+        for row, leaf in sifted(unsealed[start : start + CHUNK], tree, replays):
+            if leaf is not None:
+                verdict.unsealed += 1
+            elif Event.objects.filter(pk=row[0], position=None).exists():  # else it has been sealed since it was read
+                what = f"the event {row[1 + PUBLIC_ID]} was not written by Temps as it stands, or was put in again"
+                verdict.problems.append(Problem(what))

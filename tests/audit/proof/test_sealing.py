@@ -12,7 +12,7 @@ from django.db import OperationalError, connection, transaction
 from audit import keeper
 from audit.actions import Action
 from audit.models import Checkpoint, Event, SigningKey, Tile, Tree
-from audit.proof import sealer, witness
+from audit.proof import checking, sealer, witness
 from audit.services import record
 from secrets_vault.sealing.models import DataKey
 from temps.lib.actor import Actor
@@ -161,6 +161,21 @@ def test_what_was_there_before_sealing_is_sealed_with_the_rest() -> None:
         cursor.execute("UPDATE audit_event SET code = NULL WHERE position IS NULL")
     assert seal() == 0
     assert not verdict().whole
+
+
+def test_what_is_sealed_while_it_is_looked_at_was_not_put_in_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Verification reads an event that waits, and the auditor seals it before it is looked up."""
+    write(1)
+    seal()
+    write(3)
+    real = checking.sifted
+
+    def sealed_meanwhile(*arguments: Any) -> Any:
+        sealer.seal_everything()
+        return real(*arguments)
+
+    monkeypatch.setattr(checking, "sifted", sealed_meanwhile)
+    assert verdict().whole
 
 
 def test_where_the_time_before_sealing_ended_cannot_be_moved() -> None:
