@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from collections import deque
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -12,7 +13,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from functools import partial
 from itertools import islice
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 
 from django.db import connection, connections
 
@@ -69,7 +70,7 @@ def hashed(size: int, step: int, processes: int, operations: Collection[str] = (
         yield (leaves_of(places, operations) for places in ranges)
         return
     connections.close_all()
-    pool = ProcessPoolExecutor(processes, get_context("fork"), signal.signal, (signal.SIGINT, signal.SIG_IGN))
+    pool = ProcessPoolExecutor(processes, get_context("fork"), _begin)
     try:
         calls = (partial(pool.submit, leaves_of, places, operations) for places in ranges)
         yield _in_order(calls, ahead=2 * processes)
@@ -77,6 +78,20 @@ def hashed(size: int, step: int, processes: int, operations: Collection[str] = (
         raise Unavailable("a process that was verifying has been ended") from None
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _begin() -> None:
+    """In each of the processes: Ctrl-C is for the one that started it, and the end of that one, however it comes, is
+    its own. The executor would leave it waiting for work if its parent were killed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _in_order(calls: Iterator[Callable[[], Future[Hashed]]], ahead: int) -> Iterator[Hashed]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ from audit.proof import hashing
 from audit.proof.checking import Verdict, verify_log
 from audit.proof.keys import verifiers
 from temps.lib.errors import Unavailable
+from tests import peers
 from tests.audit.proof.made import seal, write
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.promise("L-04")]
@@ -85,3 +88,32 @@ def test_a_process_that_is_killed_ends_it_clearly(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(hashing, "rows_of", lambda _start, _end: os.kill(os.getpid(), signal.SIGKILL))
     with pytest.raises(Unavailable, match="has been ended"):
         verdict(2)
+
+
+WAITING = """
+import os, signal
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+import django
+django.setup()
+from audit.proof.hashing import _begin
+pool = ProcessPoolExecutor(2, get_context("fork"), _begin)
+pool.submit(os.getpid).result()
+print(*pool._processes, flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_no_process_outlives_one_that_is_killed(tmp_path: Path) -> None:
+    environment = os.environ | {"TEMPS_DATA_DIR": str(tmp_path), "DJANGO_SETTINGS_MODULE": "temps.settings"}
+    command = [sys.executable, "-c", WAITING]
+    started = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, timeout=60).stdout.split()
+    assert len(started) == 2
+    peers.wait_for(lambda: not any(_is_running(int(pid)) for pid in started), "the end of the processes")
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        return not Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].startswith(" Z")
+    except (FileNotFoundError, ProcessLookupError):
+        return False
