@@ -118,6 +118,16 @@ def test_an_entry_that_is_put_in_twice_is_sealed_once_and_named() -> None:
     assert not verdict().whole
 
 
+def test_an_entry_that_was_sealed_twice_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As when the first one was hidden from the sealer for the moment, and put back."""
+    triggers.drop()
+    drop_unique_ids()
+    put_in(row(3))
+    monkeypatch.setattr("audit.proof.replays.Replays.has", lambda *_arguments: False)
+    assert seal() == 1
+    assert [str(problem) for problem in verdict().problems] == [f"entry {SIZE} was put in: it is entry 3 once more"]
+
+
 def drop_unique_ids() -> None:
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
