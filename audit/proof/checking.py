@@ -177,6 +177,8 @@ class _Walk:
             progress(end, self.verdict.size)
 
     def _look_for_repetitions(self) -> None:
+        if len(set(self.prefixes)) == len(self.prefixes):
+            return
         in_order = sorted(self.prefixes)
         again = next((one for one, other in pairwise(in_order) if one == other), None)
         if again is not None:

@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import orjson
 from django.db import OperationalError, connection
 from django.db.models import F, Func, QuerySet, TextField
 from django.db.models.functions import Cast
+from django.db.models.sql import Query
 
 from audit.models import ENTRY_COLUMNS, Event, entry_in_text
 
@@ -40,15 +41,21 @@ def read(events: QuerySet[Event], *first: str) -> list[Row]:
     texts = {"timestamp": _Instant(F("timestamp")), "metadata": Cast("metadata", TextField())}
     named = {f"{name}_text": expression for name, expression in texts.items()}
     columns = [f"{name}_text" if name in texts else name for name in ENTRY_COLUMNS]
-    rows = events.annotate(**named).values_list(*first, *columns)
+    query = events.annotate(**named).values_list(*first, *columns).query
     try:
-        return list(rows)
+        return _rows(query)
     except OperationalError:
         if connection.vendor != "sqlite":
             raise
     # SQLite keeps bytes that are no text in a column of text: what stands in their place fits no hash, and is named.
     with _whatever_it_says():
-        return list(rows.all())
+        return _rows(query)
+
+
+def _rows(query: Query) -> list[Row]:
+    with connection.cursor() as cursor:
+        cursor.execute(*query.sql_with_params())
+        return cast("list[Row]", cursor.fetchall())
 
 
 @contextmanager
