@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any, cast
 
 import orjson
+from django.core.exceptions import EmptyResultSet
 from django.db import OperationalError, connection
 from django.db.models import F, Func, QuerySet, TextField
 from django.db.models.functions import Cast
@@ -37,7 +38,8 @@ class _Instant(Func):
 
 
 def read(events: QuerySet[Event], *first: str) -> list[Row]:
-    """The columns ``first`` of each event, then those of its entry as :func:`entry` takes them."""
+    """The columns ``first`` of each event, as the driver gives them, then those of its entry as :func:`entry` takes
+    them."""
     texts = {"timestamp": _Instant(F("timestamp")), "metadata": Cast("metadata", TextField())}
     named = {f"{name}_text": expression for name, expression in texts.items()}
     columns = [f"{name}_text" if name in texts else name for name in ENTRY_COLUMNS]
@@ -53,8 +55,12 @@ def read(events: QuerySet[Event], *first: str) -> list[Row]:
 
 
 def _rows(query: Query) -> list[Row]:
+    try:
+        statement = query.sql_with_params()
+    except EmptyResultSet:
+        return []
     with connection.cursor() as cursor:
-        cursor.execute(*query.sql_with_params())
+        cursor.execute(*statement)
         return cast("list[Row]", cursor.fetchall())
 
 

@@ -8,11 +8,11 @@ taken away.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from auditlog.models import LogEntry
 from django.db import connection, transaction
-from django.db.models import Max, QuerySet
+from django.db.models import Max, Min, QuerySet
 from django.db.models.functions import TruncDate
 
 from audit.actions import Action
@@ -156,10 +156,10 @@ def _retire_batch(whole: Verdict, actor: Actor) -> int:
     mandate = as_recorded([*whole.entries, *entries_between(whole.size, tree.size, vouches)])
     if mandate.days is None:
         return 0
-    due = read(_due(mandate).order_by("position")[:BATCH], "position", "public_id", "timestamp")
+    due = read(_due(mandate).order_by("position")[:BATCH], "position", "public_id")
     if not due:
         return 0
-    for position, public_id, _time, *columns in due:
+    for position, public_id, *columns in due:
         if not vouches(position, tuple(columns)):
             raise Contradiction(f"entry {position} ({public_id}) is not what was sealed, so nothing is removed")
     positions = [row[0] for row in due]
@@ -169,9 +169,9 @@ def _retire_batch(whole: Verdict, actor: Actor) -> int:
         Retirement(first=first, last=last, note=signer.sign(str(RetirementText(tree.origin, first, last, now))))
         for first, last in ranges
     )
+    _forget_fields({row[1] for row in due}, Event.objects.filter(position__in=positions))
     with connection.cursor() as cursor:
         cursor.executemany("DELETE FROM audit_event WHERE position BETWEEN %s AND %s", ranges)
-    _forget_fields({row[1] for row in due}, [row[2] for row in due])
     record(
         actor,
         Action.AUDIT_RETIRE,
@@ -182,9 +182,10 @@ def _retire_batch(whole: Verdict, actor: Actor) -> int:
     return len(due)
 
 
-def _forget_fields(events: set[str], times: list[datetime]) -> None:
+def _forget_fields(events: set[str], around: QuerySet[Event]) -> None:
     """What the fields were before and after goes with the event that tells of it (``audit.diffs``)."""
-    near = LogEntry.objects.filter(timestamp__gte=min(times) - NEAR, timestamp__lte=max(times) + NEAR)
+    times = around.aggregate(first=Min("timestamp"), last=Max("timestamp"))
+    near = LogEntry.objects.filter(timestamp__gte=times["first"] - NEAR, timestamp__lte=times["last"] + NEAR)
     rows = near.values_list("pk", "additional_data").iterator(BATCH)
     gone = [key for key, data in rows if (data or {}).get("event") in events]
     for start in range(0, len(gone), 500):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 from contextlib import suppress
 from functools import lru_cache
@@ -99,17 +100,17 @@ def keyring_status() -> dict[str, int]:
 
 def _keyring() -> Keyring:
     """The keyring as it is on disk now; read again only when the file changed."""
-    path = Path(settings.ENCRYPTION_KEY_FILE)
+    file: str = settings.ENCRYPTION_KEY_FILE
     try:
-        status = path.stat()
+        status = os.stat(file)  # noqa: PTH116  each entry, each secret comes by here, and a Path costs more than looking
     except OSError:
         return verify_keyring()
-    return _read_keyring(path, status.st_mtime_ns, status.st_ino, status.st_mode)
+    return _read_keyring(file, status.st_mtime_ns, status.st_ino, status.st_mode)
 
 
 @lru_cache(maxsize=2)
-def _read_keyring(path: Path, _changed: int, _inode: int, _mode: int) -> Keyring:
-    return crypto.load_keyring(path)
+def _read_keyring(file: str, _changed: int, _inode: int, _mode: int) -> Keyring:
+    return crypto.load_keyring(Path(file))
 
 
 def _wrapping_context(key_id: bytes, project_pk: int | None) -> bytes:
