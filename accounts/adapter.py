@@ -12,10 +12,10 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
 from accounts.models import User
-from accounts.policy import factor_of
 from accounts.services import actor_for
-from accounts.sessions import origin
+from accounts.sessions import confirmed_factor, mark_confirmed, origin
 from accounts.sign_in import record_sign_in, record_sign_out, user_with_password
+from accounts.ways import way_of
 from temps.lib.actor import Actor, Credential, CredentialKind
 from temps.lib.request import of
 
@@ -39,10 +39,13 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         user.refresh_from_db()
         if not user.is_active:
             raise ImmediateHttpResponse(self.respond_user_inactive(request, user))
+        way = way_of(request, user)
         start_session(request, user, backend=BACKEND)
-        factor = factor_of(user)
+        factor = confirmed_factor(request.session, user)
+        if factor is None:
+            mark_confirmed(request.session, user, "")
         actor = actor_for(user, Credential(CredentialKind.SESSION), **origin(request))
-        record_sign_in(user, actor=actor, factor=factor.public_id if factor else "")
+        record_sign_in(user, actor=actor, way=way, factor=factor or "")
 
     def logout(self, request: HttpRequest) -> None:
         user = request.user

@@ -49,6 +49,8 @@ class User(AbstractBaseUser):  # type: ignore[django-manager-missing]  # django-
     kind = models.CharField(max_length=8, choices=UserKind.choices, default=UserKind.PERSON)
     is_active = models.BooleanField("active", default=True)
     date_joined = models.DateTimeField(default=clock.now, editable=False)
+    unlocked_at = models.DateTimeField(null=True, blank=True, editable=False)
+    """When an administrator last lifted a lockout: failed sign-ins before that count no more."""
 
     objects: ClassVar[UserManager] = UserManager()
 
@@ -87,6 +89,14 @@ class MfaRequirement(models.TextChoices):
     EVERYONE = "everyone", "everyone"
 
 
+class SignUp(models.TextChoices):
+    INVITATION = "invitation", "whom somebody invites"
+    OPEN = "open", "everyone with an address of these domains"
+
+
+SIGN_UP_HELP = "Whoever signs up by themselves gets an account without any role."
+
+
 class SignInPolicy(models.Model):
     """What signing in demands. There is one row at most; without it the defaults hold."""
 
@@ -97,9 +107,43 @@ class SignInPolicy(models.Model):
         "second factor required of", max_length=8, choices=MfaRequirement.choices, default=MfaRequirement.ADMINS
     )
 
+    magic_links = models.BooleanField(
+        "sign-in links by mail",
+        default=True,
+        db_default=True,
+        help_text="Let people sign in by a link; the second factor is asked too.",
+    )
+    sign_up = models.CharField(
+        "who may sign up",
+        max_length=10,
+        choices=SignUp.choices,
+        default=SignUp.INVITATION,
+        db_default=SignUp.INVITATION,
+        help_text=SIGN_UP_HELP,
+    )
+    sign_up_domains = models.JSONField("domains that may sign up", default=list, db_default=[], blank=True)
+    """Mail domains in lower case; empty for all, where sign-up is open."""
+    session_hours = models.PositiveSmallIntegerField(
+        "hours a session lasts",
+        default=12,
+        db_default=12,
+        help_text="After this one signs in again, whatever one did meanwhile.",
+    )
+    session_idle_minutes = models.PositiveSmallIntegerField(
+        "minutes a session may be idle",
+        default=120,
+        db_default=120,
+        help_text="A session that is not used for so long ends.",
+    )
+
     class Meta:
         verbose_name = verbose_name_plural = "sign-in policy"
         constraints = (
+            models.CheckConstraint(condition=Q(sign_up__in=SignUp.values), name="sign_in_policy_sign_up_is_known"),
+            models.CheckConstraint(
+                condition=Q(session_hours__range=(1, 24 * 90), session_idle_minutes__range=(5, 60 * 24 * 30)),
+                name="sign_in_policy_sessions_end",
+            ),
             models.CheckConstraint(condition=Q(id=1), name="sign_in_policy_is_one"),
             models.CheckConstraint(
                 condition=Q(require_mfa__in=MfaRequirement.values), name="sign_in_policy_require_mfa_is_known"
@@ -174,7 +218,8 @@ class TokenFamily(models.Model):
     """Django's session hash of the password at sign-in: a changed password ends the family."""
     factor = models.CharField(max_length=32, blank=True, editable=False)
     """The public id of the second factor that was passed; empty for none."""
-    second_factor_at = models.DateTimeField(null=True, editable=False)
+    confirmed_at = models.DateTimeField(null=True, editable=False, db_column="second_factor_at")
+    """When its owner last showed the second factor, or the password where there is none."""
     created_at = models.DateTimeField(default=clock.now, editable=False)
     expires_at = models.DateTimeField(editable=False, db_index=True)
     revoked_at = models.DateTimeField(null=True, editable=False)
@@ -182,6 +227,29 @@ class TokenFamily(models.Model):
     class Meta:
         ordering = ("-id",)
         verbose_name_plural = "token families"
+
+    def __str__(self) -> str:
+        return self.public_id
+
+
+class TokenKey(models.Model):
+    """A key that signs access and refresh tokens, where they are signed with ES256 (RFC 7518 section 3.4)."""
+
+    public_id = PublicIdField(prefix="jwk")
+    """The ``kid`` of the tokens and of the published key."""
+    private_key = models.BinaryField(editable=False)
+    """PKCS #8, sealed, bound to this row."""
+    public_jwk = models.JSONField(editable=False)
+    """The public half as ``/.well-known/jwks.json`` shows it (RFC 7517)."""
+    created_at = models.DateTimeField(default=clock.now, editable=False)
+    retired_at = models.DateTimeField(null=True, editable=False)
+    """Since when it signs nothing new."""
+    expires_at = models.DateTimeField(null=True, editable=False)
+    """When the last token that it signed has expired, and it verifies nothing more."""
+
+    class Meta:
+        ordering = ("-id",)
+        verbose_name = "token signing key"
 
     def __str__(self) -> str:
         return self.public_id
@@ -217,6 +285,13 @@ class ApiKey(models.Model):
     created_at = models.DateTimeField(default=clock.now, editable=False)
     created_by = models.CharField(max_length=254, editable=False)
     """The label of the actor, by value."""
+    rotated_at = models.DateTimeField(null=True, editable=False)
+    previous_hash = models.CharField(max_length=128, blank=True, editable=False, default="", db_default="")
+    """Of the secret before the last rotation, which works until ``previous_expires_at``."""
+    previous_expires_at = models.DateTimeField(null=True, editable=False)
+    previous_used_at = models.DateTimeField(null=True, editable=False)
+    """When the old secret was last used: until this stands still, something has not been given the new one."""
+    previous_used_ip = models.CharField(max_length=45, blank=True, editable=False, default="", db_default="")
 
     objects = ApiKeyQuerySet.as_manager()
 

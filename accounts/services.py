@@ -25,7 +25,7 @@ def actor_for(
     address: str | None = None,
     user_agent: str = "",
     request_id: str = "",
-    second_factor_at: datetime | None = None,
+    confirmed_at: datetime | None = None,
 ) -> Actor:
     """The actor that ``user`` is when they come with ``credential``."""
     return Actor(
@@ -37,7 +37,7 @@ def actor_for(
         user_agent=user_agent,
         request_id=request_id,
         credential=credential,
-        second_factor_at=second_factor_at,
+        confirmed_at=confirmed_at,
     )
 
 

@@ -16,11 +16,12 @@ from temps.lib import clock
 from temps.lib.actor import Actor, ActorKind, Credential, CredentialKind
 from temps.lib.request import of
 
-_MARK = "second_factor"
+_MARK = "confirmed"
 
 
-def mark_second_factor(session: SessionBase, user: User, factor: str, *, at: datetime | None = None) -> None:
-    """Note in ``session`` that ``user`` passed the second factor with the public id ``factor``.
+def mark_confirmed(session: SessionBase, user: User, factor: str, *, at: datetime | None = None) -> None:
+    """Note in ``session`` that ``user`` showed who they are: by the second factor with the public id ``factor``, or by
+    signing in, or by the password, where it is empty.
 
     The mark names the user: in a session that comes to belong to someone else it is worth nothing.
     """
@@ -37,8 +38,17 @@ def actor_of_session(request: HttpRequest) -> Actor:
         mark = _mark_of(request.session, user)
         if satisfied(user, mark.get("factor", "")):
             at = datetime.fromtimestamp(mark["at"], UTC) if mark else None
-            return actor_for(user, Credential(CredentialKind.SESSION), second_factor_at=at, **origin(request))
+            return actor_for(user, Credential(CredentialKind.SESSION), confirmed_at=at, **origin(request))
     return Actor.anonymous(**origin(request))
+
+
+def forget_confirmed(session: SessionBase) -> None:
+    session.pop(_MARK, None)
+
+
+def confirmed_factor(session: SessionBase, user: User) -> str | None:
+    """The factor by which ``user`` is confirmed in ``session`` (empty for none); None if they are not."""
+    return _mark_of(session, user).get("factor")
 
 
 def incomplete_user(request: HttpRequest) -> User | None:

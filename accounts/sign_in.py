@@ -40,14 +40,14 @@ def user_with_password(email: str, password: str, *, actor: Actor) -> User | Non
 
 
 @transaction.atomic
-def record_sign_in(user: User, *, actor: Actor, factor: str) -> None:
-    """Tell the audit log that a sign-in is complete."""
+def record_sign_in(user: User, *, actor: Actor, way: str, factor: str) -> None:
+    """Tell the audit log that a sign-in is complete: by which way (``accounts.ways.Way``), and second factor."""
     record(
         actor,
         Action.USER_SIGN_IN,
         ("user", user.public_id),
         f"{user.email} signed in",
-        metadata={"secondFactor": bool(factor)},
+        metadata={"way": way, "secondFactor": bool(factor)},
     )
 
 

@@ -13,8 +13,8 @@ from django.http import HttpResponse
 from django.shortcuts import redirect
 
 from accounts.models import User
-from accounts.policy import factor_of, mfa_required_of
-from accounts.sessions import mark_second_factor, origin, without_rights
+from accounts.policy import factor_of, mfa_required_of, satisfied
+from accounts.sessions import confirmed_factor, mark_confirmed, origin, without_rights
 from accounts.totp import begin_enrolment
 from temps.lib.actor import Actor
 
@@ -53,9 +53,14 @@ class SecondFactorStage(LoginStage):  # type: ignore[misc]
             return False
         return compare_digest(self.state.get("password_mark", ""), user.get_session_auth_hash())
 
+    def has_passed(self) -> bool:
+        """Whether the way in was itself a second factor, such as a passkey that verified its user."""
+        factor = confirmed_factor(self.request.session, self.user)
+        return bool(factor) and satisfied(self.user, factor or "")
+
     def passed(self, factor: str) -> HttpResponse:
         """Note the second factor and go on: to the next stage, or to the session."""
-        mark_second_factor(self.request.session, self.user, factor)
+        mark_confirmed(self.request.session, self.user, factor)
         answer: HttpResponse = self.exit()
         return answer
 
@@ -67,7 +72,7 @@ class TotpStage(SecondFactorStage):
     urlname = "account_totp"
 
     def is_asked(self) -> bool:
-        return factor_of(self.user) is not None
+        return factor_of(self.user) is not None and not self.has_passed()
 
 
 class EnrolStage(SecondFactorStage):

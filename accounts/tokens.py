@@ -111,7 +111,7 @@ def actor_of_token(presented: str, *, address: str | None, user_agent: str = "",
         address=address,
         user_agent=user_agent,
         request_id=request_id,
-        second_factor_at=family.second_factor_at,
+        confirmed_at=family.confirmed_at,
     )
 
 
@@ -130,12 +130,12 @@ def _found_family(user: User, factor: str, actor: Actor) -> Pair:
         user=user,
         password_mark=user.get_session_auth_hash(),
         factor=factor,
-        second_factor_at=now if factor else None,
+        confirmed_at=now,
         created_at=now,
         expires_at=now + FAMILY_LIFETIME,
     )
     owner = _owner(family, actor)
-    record_sign_in(user, actor=owner, factor=factor)
+    record_sign_in(user, actor=owner, way="password", factor=factor)
     pair = _next_pair(family)
     record(owner, Action.TOKEN_ISSUE, family, f"issued API tokens to {user.email}")
     return pair

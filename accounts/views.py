@@ -7,7 +7,6 @@ from typing import Any, cast
 
 import segno
 from allauth.account.stages import LoginStageController
-from allauth.account.utils import perform_login
 from allauth.account.views import LoginView
 from django.contrib.auth import logout as end_session
 from django.http import HttpRequest, HttpResponse
@@ -33,6 +32,7 @@ from accounts.totp import (
     verify_code,
     wait_of,
 )
+from accounts.ways import Way, enter
 from temps.lib.actor import Actor
 from temps.lib.errors import NotFound, TempsError
 
@@ -58,6 +58,9 @@ class SignIn(LoginView):  # type: ignore[misc]
             end_session(request)
             self.asked_again = True
         return cast(HttpResponse, super().dispatch(request, *args, **options))
+
+    def form_valid(self, form: SignInForm) -> HttpResponse:
+        return enter(self.request, form.user, way=Way.PASSWORD, next_url=self.get_success_url())
 
     def post(self, request: HttpRequest, *args: Any, **options: Any) -> HttpResponse:
         try:
@@ -162,5 +165,5 @@ def setup(request: HttpRequest, token: str) -> HttpResponse:
             form.fail(error)
         else:
             end_session(request)
-            return cast(HttpResponse, perform_login(request, user))
+            return enter(request, user, way=Way.SETUP)
     return render(request, "account/setup.html", {"form": form})

@@ -21,6 +21,8 @@ class Grant(models.Model):
     created_at = models.DateTimeField(default=clock.now, editable=False)
     created_by = models.CharField(max_length=254, editable=False)
     """The label of the actor, by value: whoever granted may be gone by the time someone asks."""
+    source = models.CharField(max_length=80, blank=True, editable=False, default="", db_default="")
+    """The directory or identity provider whose group gives this role, and takes it; empty where a person gave it."""
 
     class Meta:
         ordering = ("id",)

@@ -16,7 +16,7 @@ from django.test import Client
 from rest_framework.test import APIClient
 
 from accounts.models import User
-from accounts.sessions import mark_second_factor
+from accounts.sessions import mark_confirmed
 from audit import triggers
 from firewall.current import current
 from firewall.ratelimits import limiter
@@ -74,7 +74,7 @@ def signed_in(client: Client) -> Callable[[User], Client]:
     def sign_in(user: User) -> Client:
         client.force_login(user)
         session = client.session
-        mark_second_factor(session, user, worlds.enrol(user).public_id)
+        mark_confirmed(session, user, worlds.enrol(user).public_id)
         session.save()
         return client
 

@@ -14,6 +14,7 @@ from accounts.totp import begin_enrolment
 from projects.models import Environment, Project
 from projects.services import create_project
 from rbac.services import assign_role
+from temps.lib import clock
 from temps.lib.actor import Actor, Credential, CredentialKind
 
 PASSWORD = "correct horse battery staple 42"
@@ -26,9 +27,13 @@ class QuickArgon2(Argon2PasswordHasher):
 
 
 def acting(user: User, credential: Credential | None = None) -> Actor:
-    """``user`` signed in from 192.0.2.10, as a request would make them."""
+    """``user`` just signed in from 192.0.2.10, as a request would make them."""
     return actor_for(
-        user, credential or Credential(CredentialKind.SESSION), address="192.0.2.10", request_id="test-request"
+        user,
+        credential or Credential(CredentialKind.SESSION),
+        address="192.0.2.10",
+        request_id="test-request",
+        confirmed_at=clock.now(),
     )
 
 

@@ -59,7 +59,9 @@ class Actor:
     user_agent: str = ""
     request_id: str = ""
     credential: Credential = Credential()
-    second_factor_at: datetime | None = None
+    confirmed_at: datetime | None = None
+    """When this person last showed their second factor, or their password where none is enrolled, for this credential:
+    what :mod:`rbac.step_up` goes by."""
     memo: dict[str, Any] = field(default_factory=dict, init=False, compare=False, repr=False)
     """Look-ups that hold as long as this actor does (one request, one command); emptied when grants change. A copy made
     by ``dataclasses.replace`` (with narrower scopes, say) starts empty and never inherits what was looked up before."""

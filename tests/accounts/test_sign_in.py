@@ -214,7 +214,7 @@ def test_a_session_says_when_the_second_factor_was_passed(client: Client, world:
     sign_in(client, world.admin)
     send_code(client, world.admin)
     answer = client.get("/")
-    assert before <= answer.wsgi_request.actor.second_factor_at <= clock.now()
+    assert before <= answer.wsgi_request.actor.confirmed_at <= clock.now()
 
 
 @pytest.mark.promise("L-01")

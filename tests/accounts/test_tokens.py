@@ -95,7 +95,7 @@ def test_the_second_factor_is_asked_for(world: World) -> None:
     pair = obtain(world.admin, otp=code_at(device, clock.now().timestamp())).json()
     assert claims(pair["access"])["amr"] == ["pwd", "otp", "mfa"]
     actor = actor_of_token(pair["access"], address=None)
-    assert actor.second_factor_at is not None
+    assert actor.confirmed_at is not None
     assert obtain(world.admin, otp=code_at(device, clock.now().timestamp())).json()["code"] == "wrong_otp"
 
 
