@@ -1,0 +1,16 @@
+from django.apps import AppConfig
+
+
+class DirectoryConfig(AppConfig):
+    name = "accounts.directory"
+    label = "accounts_directory"
+    verbose_name = "Directories"
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from accounts.directory.models import Directory, DirectoryAccount
+        from audit.diffs import track
+
+        # Whether it answers is no change; a CA bundle is pages of base64.
+        track(Directory, exclude=["last_ok_at", "last_error", "last_error_at", "ca_bundle"])
+        track(DirectoryAccount, exclude=["checked_at"])
