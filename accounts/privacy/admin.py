@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+
+from accounts.privacy.models import Notice
+from accounts.privacy.notices import publish_notice, withdraw_notice
+from rbac.console import ServiceAdmin
+from rbac.permissions import Permission
+from temps.lib.actor import Actor
+
+
+@admin.register(Notice)
+class NoticeAdmin(ServiceAdmin):
+    """Texts are published and never changed. Deleting one withdraws it, and its row stays."""
+
+    step_up = frozenset({"add", "delete"})
+    permission_to_view = Permission.SETTINGS_READ
+    permission_to_add = Permission.SETTINGS_WRITE
+    permission_to_delete = Permission.SETTINGS_WRITE
+    empty_hint = "Nobody is asked to agree to anything. Publish a privacy notice or terms of use, and everyone is."
+    list_display = ("title", "name", "version", "published_at", "agreed", "in_force")
+    fields = ("name", "version", "title", "text")
+
+    @admin.display(description="agreed")
+    def agreed(self, notice: Notice) -> int:
+        return notice.consents.count()
+
+    @admin.display(description="in force", boolean=True)
+    def in_force(self, notice: Notice) -> bool:
+        return notice.withdrawn_at is None
+
+    def create(self, form: Any, actor: Actor) -> Notice:
+        given = form.cleaned_data
+        return publish_notice(given["name"], given["version"], given["title"], given["text"], actor=actor)
+
+    def remove(self, obj: Any, actor: Actor) -> None:
+        withdraw_notice(obj, actor=actor)
+
+    def response_delete(self, request: HttpRequest, obj_display: str, obj_id: Any) -> HttpResponse:
+        messages.success(request, f"Withdrew {obj_display}: nobody is asked for it any more.")
+        return redirect("admin:accounts_privacy_notice_changelist")
