@@ -1,0 +1,3 @@
+from tests.accounts.providers.conftest import corp, there
+
+__all__ = ["corp", "there"]
