@@ -42,6 +42,11 @@ def new_key() -> PresentedKey:
     return PresentedKey(_random(PUBLIC_LENGTH), _random(SECRET_LENGTH))
 
 
+def new_secret_of(public: str) -> PresentedKey:
+    """The key with this public part and another secret."""
+    return PresentedKey(public, _random(SECRET_LENGTH))
+
+
 def read_key(text: str) -> PresentedKey | None:
     """The parts of ``text``, or None if it is no key or was mistyped."""
     match = _SHAPE.fullmatch(text)

@@ -11,6 +11,7 @@ from datetime import timedelta
 from django.core.cache import cache
 from django.db import transaction
 
+from accounts.key_secrets import Secret
 from accounts.models import ApiKey
 from audit.actions import Action, Result
 from audit.folding import record_folded
@@ -23,28 +24,39 @@ WRITE_EVERY = timedelta(minutes=1)
 TELL_EVERY = timedelta(hours=1)
 
 
-def note_use(key: ApiKey, *, actor: Actor) -> None:
+COLUMNS = {
+    Secret.CURRENT: ("last_used_at", "last_used_ip"),
+    Secret.PREVIOUS: ("previous_used_at", "previous_used_ip"),
+}
+"""Kept apart, so that an owner sees when nothing uses the old secret any more."""
+
+
+def note_use(key: ApiKey, secret: Secret, *, actor: Actor) -> None:
     """Keep the time and address of this use, unless the last minute's is kept already, and tell of it."""
-    now, address = clock.now(), actor.address or ""
+    at, ip = COLUMNS[secret]
+    now, address, last = clock.now(), actor.address or "", getattr(key, at)
     # Another address is told of however busy the key is: it may be a thief's.
-    elsewhere = address != key.last_used_ip and _tells(f"{key.pk}:{address}")
-    kept = key.last_used_at is not None and now - key.last_used_at < WRITE_EVERY
+    slot = f"{key.pk}:{secret.value}"
+    elsewhere = address != getattr(key, ip) and _tells(f"{slot}:{address}")
+    kept = last is not None and now - last < WRITE_EVERY
     if kept and not elsewhere:
         return
     try:
-        _write(key, address, actor=actor, kept=kept, elsewhere=elsewhere)
+        with transaction.atomic():
+            # Of the requests that arrive together one writes, and none for a secret that was rotated meanwhile.
+            row = ApiKey.objects.filter(pk=key.pk, secret_hash=key.secret_hash, **{at: last})
+            mine = not kept and row.update(**{at: now, ip: address})
+            if elsewhere or (mine and _tells(slot)):
+                _record_use(key, secret, actor)
     except Unavailable:
-        cache.delete(_told(f"{key.pk}:{address}"))  # it was not told after all
+        cache.delete(_told(f"{slot}:{address}"))  # it was not told after all
         raise
 
 
-def _write(key: ApiKey, address: str, *, actor: Actor, kept: bool, elsewhere: bool) -> None:
-    with transaction.atomic():
-        # Of the requests that arrive together one writes.
-        row = ApiKey.objects.filter(pk=key.pk, last_used_at=key.last_used_at)
-        mine = not kept and row.update(last_used_at=clock.now(), last_used_ip=address)
-        if elsewhere or (mine and _tells(str(key.pk))):
-            record(actor, Action.API_KEY_USE, key, f"the API key '{key.name}' was used")
+def _record_use(key: ApiKey, secret: Secret, actor: Actor) -> None:
+    old = secret is Secret.PREVIOUS
+    text = f"the API key '{key.name}' was used" + (" with its old secret" if old else "")
+    record(actor, Action.API_KEY_USE, key, text, metadata={"oldSecret": True} if old else None)
 
 
 def _tells(what: str) -> bool:

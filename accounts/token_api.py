@@ -13,6 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.hashing import passwords
 from accounts.sessions import origin
 from accounts.throttling import throttle_address, throttle_sign_in
 from accounts.tokens import Pair, refresh, revoke, sign_in
@@ -26,7 +27,11 @@ class SignInIn(serializers.Serializer[Any]):
     email = serializers.CharField(max_length=254)
     password = serializers.CharField(max_length=1024, trim_whitespace=False, style={"input_type": "password"})
     otp = serializers.CharField(
-        max_length=16, required=False, allow_blank=True, default="", help_text="The code of the authenticator app."
+        max_length=40,
+        required=False,
+        allow_blank=True,
+        default="",
+        help_text="The code of the authenticator app, or a recovery code.",
     )
 
 
@@ -62,6 +67,7 @@ class ObtainToken(AuthView):
 
     @extend_schema(request=SignInIn, responses=PairOut, auth=[], operation_id="auth_token")
     def post(self, request: Request) -> Response:
+        passwords.refuse_if_full()
         given = SignInIn(data=request.data)
         given.is_valid(raise_exception=True)
         throttle_sign_in(request, given.validated_data["email"])

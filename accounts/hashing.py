@@ -1,0 +1,52 @@
+"""How many passwords are hashed at once.
+
+An Argon2id hash takes tens of milliseconds of a processor and a hundred megabytes, for anybody who asks: unbounded,
+a few hundred wrong passwords a second would keep everyone else out. So few are hashed at a time, few more wait, and who
+comes on top of that is told at once to come again. Who waits for what does not depend on whether the account exists.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import BoundedSemaphore
+
+from accounts.errors import Busy
+
+AT_ONCE = min(2, max(1, (os.cpu_count() or 1) // 2))
+WAITING = 2
+"""With those that are hashed no more than half of the threads of ``temps up``: the others answer the other requests."""
+LONGEST_WAIT_SECONDS = 5.0
+
+
+class Turns:
+    """So many at once, so many waiting."""
+
+    def __init__(self, at_once: int, waiting: int) -> None:
+        self._admitted = BoundedSemaphore(at_once + waiting)
+        self._running = BoundedSemaphore(at_once)
+
+    def refuse_if_full(self) -> None:
+        """Raise :class:`Busy` now where :meth:`turn` would: before anything else is done, which costs too."""
+        if not self._admitted.acquire(blocking=False):
+            raise Busy(1)
+        self._admitted.release()
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Wait for one's turn. Raises :class:`Busy` where too many wait already."""
+        if not self._admitted.acquire(blocking=False):
+            raise Busy(1)
+        try:
+            if not self._running.acquire(timeout=LONGEST_WAIT_SECONDS):
+                raise Busy(1)
+            try:
+                yield
+            finally:
+                self._running.release()
+        finally:
+            self._admitted.release()
+
+
+passwords = Turns(AT_ONCE, WAITING)
