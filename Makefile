@@ -1,7 +1,8 @@
 # make run    start Temps on this machine        make test      run the suite on every database that is here
 # make check  lint, types, contracts, settings   make promises  promises that no test names
 # make bench  ratios, side by side               make lock      resolve the dependencies anew
-.PHONY: run venv test check promises bench lock format clean
+# make ldap   add LDAP, which is compiled
+.PHONY: run venv ldap test check promises bench lock format clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -26,6 +27,12 @@ $(VENV)/.dev: $(VENV)/.base requirements/dev.txt
 	@$(PIP) install --require-hashes -r requirements/dev.txt
 	@touch $@
 
+ldap: $(VENV)/.ldap
+
+$(VENV)/.ldap: $(VENV)/.base requirements/ldap.txt
+	@$(PIP) install --require-hashes --no-build-isolation -r requirements/ldap.txt || { echo "python-ldap is compiled; on Debian: apt-get install gcc python3-dev libldap2-dev libsasl2-dev"; exit 1; }
+	@touch $@
+
 test: $(VENV)/.dev
 	@$(BIN)/python -m tests.run $(ARGS)
 
@@ -48,7 +55,7 @@ format: $(VENV)/.dev
 
 # Index addresses stay out of the lock: it must install from any mirror.
 lock: $(VENV)/.dev
-	for part in base dev; do $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	for part in base dev ldap; do $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-emit-find-links --no-header --upgrade \
 	  --output-file requirements/$$part.txt requirements/$$part.in; done
 

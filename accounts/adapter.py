@@ -8,15 +8,17 @@ from allauth.account.adapter import DefaultAccountAdapter
 from allauth.core.exceptions import ImmediateHttpResponse
 from django.contrib.auth import login as start_session
 from django.contrib.auth import logout as end_session
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
+from accounts.directory.errors import DirectoryDown
 from accounts.models import User
 from accounts.services import actor_for
-from accounts.sessions import confirmed_factor, mark_confirmed, origin
+from accounts.sessions import confirmed_factor, mark_confirmed, origin, session_credential
 from accounts.sign_in import record_sign_in, record_sign_out, user_with_password
 from accounts.ways import way_of
-from temps.lib.actor import Actor, Credential, CredentialKind
+from temps.lib.actor import Actor
 from temps.lib.request import of
 
 BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
@@ -28,11 +30,15 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     }
 
     def get_login_stages(self) -> list[str]:
-        return ["accounts.stages.TotpStage", "accounts.stages.EnrolStage"]
+        stages = [f"accounts.stages.{stage}" for stage in ("FactorStage", "EnrolStage", "RecoveryStage")]
+        return [*stages, "accounts.privacy.stage.ConsentStage"]
 
     def authenticate(self, request: HttpRequest, **credentials: Any) -> User | None:
         actor = Actor.anonymous(**origin(request))
-        return user_with_password(credentials.get("email", ""), credentials.get("password", ""), actor=actor)
+        try:
+            return user_with_password(credentials.get("email", ""), credentials.get("password", ""), actor=actor)
+        except DirectoryDown as error:
+            raise ValidationError(error.message) from None
 
     def login(self, request: HttpRequest, user: User) -> None:
         """Every stage is passed: start the session, unless the account was disabled on the way."""
@@ -44,14 +50,14 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         factor = confirmed_factor(request.session, user)
         if factor is None:
             mark_confirmed(request.session, user, "")
-        actor = actor_for(user, Credential(CredentialKind.SESSION), **origin(request))
+        actor = actor_for(user, session_credential(request), **origin(request))
         record_sign_in(user, actor=actor, way=way, factor=factor or "")
 
     def logout(self, request: HttpRequest) -> None:
-        user = request.user
+        user, credential = request.user, session_credential(request)
         end_session(request)
         if isinstance(user, User):
-            record_sign_out(user, actor=actor_for(user, Credential(CredentialKind.SESSION), **origin(request)))
+            record_sign_out(user, actor=actor_for(user, credential, **origin(request)))
 
     def respond_user_inactive(self, request: HttpRequest, user: User) -> HttpResponse:
         return redirect("account_login")

@@ -1,47 +1,36 @@
-"""API keys: made, checked on every request, revoked.
+"""API keys: made, found and revoked.
 
-A key has at most its owner's rights: those of its scopes that the owner holds now. Its secret is stored as an Argon2id
-hash; a secret with 178 random bits needs no slow one, so the parameters are small.
+A key has at most its owner's rights: those of its scopes that the owner holds now. How one is checked on every request
+is in :mod:`accounts.key_authentication`, how it gets another secret in :mod:`accounts.key_rotation`, and how its limits
+change in :mod:`accounts.key_change`.
 """
 
 from __future__ import annotations
 
-import hmac
-from collections import OrderedDict
 from collections.abc import Iterable
 from datetime import timedelta
-from hashlib import sha256
-from ipaddress import ip_address
-from threading import Lock
 
-from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerificationError
-from django.conf import settings
 from django.db import transaction
 
-from accounts.errors import EnrolmentRequired
-from accounts.key_format import PresentedKey, new_key, read_key
-from accounts.key_use import note_refusal, note_use
+from accounts.key_format import new_key
+from accounts.key_secrets import hash_of
 from accounts.models import ApiKey, User, UserKind
-from accounts.policy import factor_of, mfa_required_of
 from accounts.scopes import DEFAULT_PRESET, parse_scopes
-from accounts.services import actor_for, create_user
+from accounts.services import create_user
 from audit.actions import Action
 from audit.services import record
 from rbac.models import Grant
 from rbac.permissions import Permission, PlatformRole
 from rbac.services import allowed, permissions_of_role, require
+from rbac.step_up import require_recent
 from temps.lib import clock
-from temps.lib.actor import Actor, Credential, CredentialKind
+from temps.lib.actor import Actor, CredentialKind
 from temps.lib.client_ip import parse_networks
-from temps.lib.errors import Denied, Invalid, NotFound, TempsError, Unauthenticated
+from temps.lib.errors import Conflict, Denied, Invalid, NotFound
 
 OPERATOR_IDENTITY = "operator@service.invalid"
 """The service account that owns keys made on the machine for nobody in particular (RFC 2606: never a mailbox)."""
 MAX_NETWORKS = 50
-CACHED_VERDICTS = 4096
-
-_hasher = PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1)
 
 
 @transaction.atomic
@@ -60,9 +49,9 @@ def create_api_key(
     Whoever makes one needs every right that it would have, with the credential that they come with.
     """
     permissions = parse_scopes(scopes)
-    if actor.user_pk != owner.pk or actor.credential.kind is CredentialKind.API_KEY:
-        require(actor, Permission.API_KEYS_CREATE)
-    _refuse_more_than_held(owner, permissions, actor)
+    require_maker(owner, actor)
+    require_recent(actor)
+    refuse_more_than_held(owner, permissions, actor)
     if not owner.is_active:
         raise Invalid(f"{owner.email} is disabled", field="owner")
     name = name.strip()
@@ -73,7 +62,7 @@ def create_api_key(
         owner=owner,
         name=name,
         prefix=made.public,
-        secret_hash=_hasher.hash(made.secret),
+        secret_hash=hash_of(made.secret),
         scopes=permissions,
         allowed_networks=clean_networks(allowed_networks),
         expires_at=clock.now() + expires_in if expires_in else None,
@@ -92,8 +81,7 @@ def create_api_key(
 @transaction.atomic
 def revoke_api_key(key: ApiKey, *, actor: Actor) -> ApiKey:
     """End a key, from the next request on in every process. One's own always; others need ``api_keys:delete``."""
-    own = actor.user_pk == key.owner_id and actor.credential.kind is not CredentialKind.API_KEY
-    if not own:
+    if not _is_own(key.owner, actor):
         require(actor, Permission.API_KEYS_DELETE)
     current = ApiKey.objects.select_for_update().get(pk=key.pk)
     if current.revoked_at is None:
@@ -112,23 +100,6 @@ def key_by_id(identity: str, *, actor: Actor) -> ApiKey:
         # Not repeated: whoever pastes the whole key here must not find it in a log.
         raise NotFound("there is no such API key: temps api-key list shows their ids")
     return key
-
-
-def authenticate_key(presented: str, *, address: str | None, user_agent: str = "", request_id: str = "") -> Actor:
-    """The actor who comes with the key ``presented``. Raises :class:`Unauthenticated`, in the same words for a key that
-    never was and for one that is wrong; one that is right learns why it is refused all the same."""
-    parts = read_key(presented)
-    key = ApiKey.objects.select_related("owner").filter(prefix=parts.public).first() if parts else None
-    if parts is None or key is None or not _is_its_secret(key, parts):
-        raise Unauthenticated("this API key is not valid")
-    credential = Credential(CredentialKind.API_KEY, id=key.public_id, scopes=frozenset(key.scopes))
-    actor = actor_for(key.owner, credential, address=address, user_agent=user_agent, request_id=request_id)
-    refusal = _refusal_of(key, address)
-    if refusal is not None:
-        note_refusal(key, refusal.message, actor=actor)
-        raise refusal
-    note_use(key, actor=actor)
-    return actor
 
 
 @transaction.atomic
@@ -157,28 +128,38 @@ def clean_networks(networks: Iterable[str]) -> list[str]:
     return cleaned
 
 
-def _refusal_of(key: ApiKey, address: str | None) -> TempsError | None:
-    """Why a key whose secret is right is refused now; None if it is not."""
-    status = key.status_at(clock.now())
+# What the other files of this room ask.
+
+
+def require_maker(owner: User, actor: Actor) -> None:
+    """Raise :class:`Denied` unless ``actor`` may make keys for ``owner``, or give out their secrets.
+
+    No key does: whoever found one could otherwise keep what they have after it was revoked.
+    """
+    if not _is_own(owner, actor):
+        require(actor, Permission.API_KEYS_CREATE)
+
+
+def require_narrower(key: ApiKey, actor: Actor) -> None:
+    """Raise :class:`Denied` unless ``actor`` may take something away from ``key``."""
+    if not _is_own(key.owner, actor):
+        require(actor, Permission.API_KEYS_UPDATE)
+
+
+def locked(key: ApiKey) -> ApiKey:
+    """The row as it is now, locked in this transaction. Raises :class:`Conflict` if the key works no more."""
+    current = ApiKey.objects.select_for_update(of=("self",)).select_related("owner").get(pk=key.pk)
+    status = current.status_at(clock.now())
     if status != "active":
-        return Unauthenticated(f"this API key is {status}")
-    if not key.owner.is_active:
-        return Unauthenticated("the owner of this API key is disabled")
-    if key.allowed_networks and not _within(address, key.allowed_networks):
-        return Unauthenticated("this API key is not for use from this address")
-    if mfa_required_of(key.owner) and factor_of(key.owner) is None:
-        return EnrolmentRequired("the owner of this API key must enrol a second factor first")
-    return None
+        raise Conflict(f"the API key '{current.name}' is {status}: make a new one")
+    return current
 
 
-def _within(address: str | None, networks: list[str]) -> bool:
-    if address is None:
-        return False
-    here = ip_address(address)
-    return any(here.version == network.version and here in network for network in parse_networks(networks))
+def _is_own(owner: User, actor: Actor) -> bool:
+    return actor.user_pk == owner.pk and actor.credential.kind is not CredentialKind.API_KEY
 
 
-def _refuse_more_than_held(owner: User, permissions: list[str], actor: Actor) -> None:
+def refuse_more_than_held(owner: User, permissions: list[str], actor: Actor) -> None:
     """Raise :class:`Denied` if the key would let ``actor`` act, through ``owner``, beyond what they hold themselves."""
     for grant in Grant.objects.filter(user=owner).select_related("project", "environment"):
         for permission in sorted(permissions_of_role(grant.role, on_project=grant.project is not None)):
@@ -188,30 +169,3 @@ def _refuse_more_than_held(owner: User, permissions: list[str], actor: Actor) ->
                     actor=actor,
                     permission=permission.value,
                 )
-
-
-# Verdicts on secrets are kept in the process, since a program sends the same key with every request. The row is read
-# each time all the same, so revocation, expiry and a disabled owner hold at once; the stored hash is part of the slot,
-# so a new secret is judged anew. The slot holds a keyed hash and no key. Refusals are not kept, or strangers could fill
-# the room.
-
-_verdicts: OrderedDict[tuple[bytes, str], None] = OrderedDict()
-_lock = Lock()
-
-
-def _is_its_secret(key: ApiKey, presented: PresentedKey) -> bool:
-    digest = hmac.new(settings.SECRET_KEY.encode(), presented.token.encode("ascii"), sha256).digest()
-    slot = (digest, key.secret_hash)
-    with _lock:
-        if slot in _verdicts:
-            _verdicts.move_to_end(slot)
-            return True
-    try:
-        _hasher.verify(key.secret_hash, presented.secret)
-    except (VerificationError, InvalidHashError):
-        return False
-    with _lock:
-        _verdicts[slot] = None
-        while len(_verdicts) > CACHED_VERDICTS:
-            _verdicts.popitem(last=False)
-    return True

@@ -12,5 +12,5 @@ class AccountsConfig(AppConfig):
         from audit.diffs import track
 
         track(User, exclude=["last_login"])
-        track(ApiKey, exclude=["last_used_at", "last_used_ip"])
+        track(ApiKey, exclude=["last_used_at", "last_used_ip", "previous_used_at", "previous_used_ip"])
         track(SignInPolicy)

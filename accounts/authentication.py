@@ -14,7 +14,7 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.authentication import SessionAuthentication as DjangoSession
 from rest_framework.request import Request
 
-from accounts.api_keys import authenticate_key
+from accounts.key_authentication import authenticate_key
 from accounts.models import User
 from accounts.sessions import origin
 from accounts.tokens import actor_of_token

@@ -27,6 +27,12 @@ class EnrolmentRequired(Unauthenticated):
     code = "mfa_enrolment_required"
 
 
+class ConsentRequired(Unauthenticated):
+    """There is a text that this person has not agreed to yet."""
+
+    code = "consent_required"
+
+
 class TooManyAttempts(TempsError):
     """``wait`` is the number of seconds after which another attempt makes sense."""
 
@@ -34,5 +40,16 @@ class TooManyAttempts(TempsError):
     status = 429
 
     def __init__(self, wait: int) -> None:
-        super().__init__(f"too many attempts: try again in {wait} seconds")
+        super().__init__(f"too many attempts: try again in {wait} second{'s' * (wait != 1)}")
         self.wait = wait
+
+
+class Busy(TooManyAttempts):
+    """More people, or programs, try passwords than can be hashed; it says nothing about this one."""
+
+    code = "busy"
+    status = 503
+
+    def __init__(self, wait: int) -> None:
+        super().__init__(wait)
+        self.message = f"too many people are signing in just now: try again in {wait} second{'s' * (wait != 1)}"

@@ -55,6 +55,15 @@ class CodeForm(Described):
         return code
 
 
+class PasswordForm(Described):
+    password = forms.CharField(
+        label="Your password",
+        max_length=1024,
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password", "autofocus": True}),
+    )
+
+
 class SetupForm(Described):
     email = forms.EmailField(
         label="Email address", widget=forms.EmailInput(attrs={"autocomplete": "username", "autofocus": True})

@@ -7,7 +7,7 @@ from importlib import import_module
 from django.conf import settings
 from django.db.models import Q
 
-from accounts.models import SetupLink, TokenFamily, TotpDevice
+from accounts.models import SetupLink, TokenFamily, TokenKey, TotpDevice
 from accounts.totp import UNCONFIRMED_FOR
 from temps.lib import clock
 
@@ -17,5 +17,6 @@ def clear_expired() -> None:
     now = clock.now()
     import_module(settings.SESSION_ENGINE).SessionStore.clear_expired()
     TokenFamily.objects.filter(expires_at__lt=now).delete()
+    TokenKey.objects.filter(expires_at__lt=now).delete()
     SetupLink.objects.filter(Q(expires_at__lt=now) | Q(used_at__isnull=False)).delete()
     TotpDevice.objects.filter(confirmed=False, created_at__lt=now - UNCONFIRMED_FOR).delete()

@@ -308,3 +308,7 @@ class ApiKey(models.Model):
         if self.revoked_at is not None:
             return "revoked"
         return "expired" if self.expires_at is not None and self.expires_at <= moment else "active"
+
+    def has_old_secret_at(self, moment: datetime) -> bool:
+        """Whether the secret before the last rotation still works."""
+        return bool(self.previous_hash) and self.previous_expires_at is not None and self.previous_expires_at > moment

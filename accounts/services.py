@@ -9,11 +9,15 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import transaction
 
+from accounts.browser_sessions.services import end_sessions_of
+from accounts.mail.telling import tell
+from accounts.mail.texts import Text
 from accounts.models import User, UserKind
 from audit.actions import Action
 from audit.services import record
 from rbac.permissions import Permission
 from rbac.services import assign_role, known_role, refuse_last_of, require
+from rbac.step_up import require_recent
 from temps.lib.actor import Actor, ActorKind, Credential, CredentialKind
 from temps.lib.errors import Conflict, Denied, Invalid, NotFound
 
@@ -131,6 +135,8 @@ def set_active(user: User, active: bool, *, actor: Actor) -> User:
     user.save(update_fields=["is_active"])
     verb = "enabled" if active else "disabled"
     record(actor, Action.USER_UPDATE, ("user", user.public_id), f"{verb} {user.email}", metadata={"active": active})
+    if not active:
+        end_sessions_of(user, reason="the account was disabled", actor=actor)
     return user
 
 
@@ -143,6 +149,8 @@ def change_own_password(user: User, password: str, *, actor: Actor) -> User:
     user.set_password(password)
     user.save(update_fields=["password"])
     record(actor, Action.USER_PASSWORD_CHANGE, ("user", user.public_id), f"{user.email} changed their password")
+    tell(user, Text.PASSWORD_CHANGED, actor=actor)
+    end_sessions_of(user, but=actor.credential.id, reason="the password was changed", actor=actor)
     return user
 
 
@@ -152,10 +160,13 @@ def set_password(user: User, password: str, *, actor: Actor) -> User:
     if actor.credential.kind is CredentialKind.API_KEY:
         raise Denied("an API key cannot set anybody's password", actor=actor)
     require(actor, Permission.USERS_UPDATE)
+    require_recent(actor)
     if user.kind != UserKind.PERSON:
         raise Invalid(f"{user.email} is a service: it has API keys and no password", field="email")
     check_password_quality(password, user)
     user.set_password(password)
     user.save(update_fields=["password"])
     record(actor, Action.USER_PASSWORD_CHANGE, ("user", user.public_id), f"set the password of {user.email}")
+    tell(user, Text.PASSWORD_CHANGED, actor=actor)
+    end_sessions_of(user, reason="the password was changed", actor=actor)
     return user

@@ -9,6 +9,7 @@ from typing import Any
 from django.contrib.sessions.backends.base import SessionBase
 from django.http import HttpRequest
 
+from accounts.browser_sessions.store import SessionStore
 from accounts.models import User
 from accounts.policy import satisfied
 from accounts.services import actor_for
@@ -38,8 +39,15 @@ def actor_of_session(request: HttpRequest) -> Actor:
         mark = _mark_of(request.session, user)
         if satisfied(user, mark.get("factor", "")):
             at = datetime.fromtimestamp(mark["at"], UTC) if mark else None
-            return actor_for(user, Credential(CredentialKind.SESSION), confirmed_at=at, **origin(request))
+            if isinstance(request.session, SessionStore):
+                request.session.note_use()
+            return actor_for(user, session_credential(request), confirmed_at=at, **origin(request))
     return Actor.anonymous(**origin(request))
+
+
+def session_credential(request: HttpRequest) -> Credential:
+    """The browser's session as the record and the list of sessions call it."""
+    return Credential(CredentialKind.SESSION, id=getattr(request.session, "public_id", ""))
 
 
 def forget_confirmed(session: SessionBase) -> None:

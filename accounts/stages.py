@@ -1,4 +1,5 @@
-"""The stages between a right password and a session. Until they are passed nobody is signed in.
+"""The stages between a right password (or link, or account elsewhere) and a session. Until they are passed nobody is
+signed in.
 
 A stage belongs to the password that began it: should the password change meanwhile, the sign-in starts again.
 """
@@ -13,14 +14,14 @@ from django.http import HttpResponse
 from django.shortcuts import redirect
 
 from accounts.models import User
-from accounts.policy import factor_of, mfa_required_of, satisfied
+from accounts.policy import factors_of, mfa_required_of, satisfied
 from accounts.sessions import confirmed_factor, mark_confirmed, origin, without_rights
 from accounts.totp import begin_enrolment
 from temps.lib.actor import Actor
 
 
-class SecondFactorStage(LoginStage):  # type: ignore[misc]
-    """What both stages share. ``state`` is kept in the session between requests."""
+class SignInStage(LoginStage):  # type: ignore[misc]
+    """What the stages share. ``state`` is kept in the session between requests."""
 
     urlname: str
 
@@ -65,25 +66,40 @@ class SecondFactorStage(LoginStage):  # type: ignore[misc]
         return answer
 
 
-class TotpStage(SecondFactorStage):
-    """Asks for a code of the authenticator app, of whoever has one."""
+class FactorStage(SignInStage):
+    """Asks for a second factor, of whoever has one: a code of the app, a passkey, or a recovery code."""
 
-    key = "totp"
-    urlname = "account_totp"
+    key = "factor"
+    urlname = "account_factor"
 
     def is_asked(self) -> bool:
-        return factor_of(self.user) is not None and not self.has_passed()
+        return bool(factors_of(self.user)) and not self.has_passed()
 
 
-class EnrolStage(SecondFactorStage):
-    """Has an authenticator app enrolled, where the policy asks for one and there is none."""
+class EnrolStage(SignInStage):
+    """Has an authenticator app or a passkey enrolled, where the policy asks for a factor and there is none."""
 
     key = "enrol"
     urlname = "account_enrol"
 
     def is_asked(self) -> bool:
-        return factor_of(self.user) is None and mfa_required_of(self.user)
+        return not factors_of(self.user) and mfa_required_of(self.user)
 
     def begin(self) -> None:
         super().begin()
         self.state["device"] = begin_enrolment(self.user, actor=self.actor).public_id
+
+    def passed(self, factor: str) -> HttpResponse:
+        self.state["enrolled"] = True
+        return super().passed(factor)
+
+
+class RecoveryStage(SignInStage):
+    """Shows the recovery codes to whoever has just enrolled their first factor."""
+
+    key = "recovery"
+    urlname = "account_recovery_codes"
+
+    def is_asked(self) -> bool:
+        enrolment = self.controller.state.get(EnrolStage.key) or {}
+        return bool((enrolment.get("data") or {}).get("enrolled"))

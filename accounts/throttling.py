@@ -1,39 +1,26 @@
-"""How often a sign-in may be tried: per address, per account from one address, and per account from anywhere.
-
-The limits count tries, not failures: nobody signs in thirty times in ten minutes. The last one is wide, because who
-fills it keeps the owner out of a new sign-in (never out of a session that they have).
-"""
+"""How often a page or a route may be asked: what :mod:`accounts.lockout` says of sign-ins, and limits on addresses."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from ipaddress import ip_network
 
 from django.http import HttpRequest
 from django_ratelimit.core import get_usage
 
 from accounts.errors import TooManyAttempts
+from accounts.lockout.counting import network_of
+from accounts.lockout.services import try_sign_in
+from accounts.sessions import origin
+from temps.lib.actor import Actor
 from temps.lib.request import of
 
 Key = Callable[[str, HttpRequest], str]
 
 
-def network_of(address: str) -> str:
-    """An IPv4 address itself; of IPv6 the /64, within which one subscriber has every address."""
-    return str(ip_network(f"{address}/{64 if ':' in address else 32}", strict=False))
-
-
 def throttle_sign_in(request: HttpRequest, email: str) -> None:
-    """Count one try for ``email``. Raises :class:`TooManyAttempts` when a limit is passed."""
-    network, account = network_of(of(request).client_address), email.strip().lower()
-    limits: list[tuple[str, str, str]] = [
-        ("address", network, "30/m"),
-        ("account-from-address", f"{account}|{network}", "10/5m"),
-        ("account", account, "60/10m"),
-    ]
-    waits = [wait for group, key, rate in limits if (wait := _count(request, f"sign-in.{group}", key, rate))]
-    if waits:
-        raise TooManyAttempts(max(waits))
+    """Count one try for ``email``. Raises :class:`TooManyAttempts` when it has to wait."""
+    throttle_address(request, "sign-in", "60/m")
+    try_sign_in(email, network_of(of(request).client_address), actor=Actor.anonymous(**origin(request)))
 
 
 def throttle_address(request: HttpRequest, group: str, rate: str) -> None:

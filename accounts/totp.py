@@ -17,17 +17,18 @@ from urllib.parse import quote, urlencode
 from django.db import transaction
 from django_otp.oath import hotp
 
+from accounts.browser_sessions.services import end_sessions_of
+from accounts.mail.telling import tell
+from accounts.mail.texts import Text
+from accounts.mfa.enrolling import NO_LONGER_OPEN, end_others, require_may_enrol
 from accounts.models import TotpDevice, User
-from accounts.policy import factor_of
 from audit.actions import Action, Result
 from audit.folding import record_folded
 from audit.services import record
-from rbac.permissions import Permission
-from rbac.services import require
 from secrets_vault.sealing import column, open_sealed, seal
 from temps.lib import clock
-from temps.lib.actor import Actor, CredentialKind
-from temps.lib.errors import Conflict, Denied, NotFound
+from temps.lib.actor import Actor
+from temps.lib.errors import Conflict, NotFound
 
 ISSUER = "Temps"
 STEP = 30
@@ -50,14 +51,21 @@ class Verdict(Enum):
     """Too soon after a wrong code: not even looked at."""
 
 
-def begin_enrolment(user: User, *, actor: Actor) -> TotpDevice:
+def app_of(user: User) -> TotpDevice | None:
+    """The authenticator app of ``user``."""
+    found: TotpDevice | None = TotpDevice.objects.filter(user=user, confirmed=True).first()
+    return found
+
+
+def begin_enrolment(user: User, *, actor: Actor, replacing: bool = False) -> TotpDevice:
     """A fresh secret for ``user``, waiting for its first code. It replaces one that was begun before.
 
-    Each attempt gets its own: a secret that somebody else was shown must not become the one that is confirmed.
+    Each attempt gets its own: a secret that somebody else was shown must not become the one that is confirmed. With
+    ``replacing`` the app that is there stays good until then.
     """
-    _require_self(user, actor)
     with transaction.atomic():
-        if factor_of(user) is not None:
+        require_may_enrol(user, actor=actor)
+        if app_of(user) is not None and not replacing:
             raise Conflict("this account has an authenticator app already")
         TotpDevice.objects.filter(user=user, confirmed=False).delete()
         device = TotpDevice(user=user, name="Authenticator app", confirmed=False)
@@ -73,17 +81,24 @@ def pending_enrolment(user: User, public_id: str) -> TotpDevice | None:
 
 
 def confirm_enrolment(user: User, public_id: str, code: str, *, actor: Actor) -> Verdict:
-    """Finish the enrolment with the app's first code. Raises :class:`NotFound` when another one took its place."""
-    _require_self(user, actor)
+    """Finish the enrolment with the app's first code; an app before it is replaced. Raises :class:`NotFound` when
+    another enrolment took its place."""
     with transaction.atomic():
+        require_may_enrol(user, actor=actor)
         device = TotpDevice.objects.select_for_update().filter(user=user, public_id=public_id, confirmed=False).first()
-        if device is None or factor_of(user) is not None:
-            raise NotFound("this enrolment is no longer open: start again")
+        if device is None:
+            raise NotFound(NO_LONGER_OPEN)
         verdict = _try(device, code)
         if verdict is Verdict.ACCEPTED:
+            replaced, _rows = TotpDevice.objects.filter(user=user, confirmed=True).delete()
             device.confirmed = True
             device.save(update_fields=["confirmed"])
-            record(actor, Action.MFA_ENABLE, ("user", user.public_id), f"{user.email} enrolled an authenticator app")
+            again = ", in place of the one before" if replaced else ""
+            text = f"{user.email} enrolled an authenticator app{again}"
+            record(actor, Action.MFA_ENABLE, ("user", user.public_id), text, metadata={"factor": "app"})
+            tell(user, Text.FACTOR_ADDED, actor=actor, factor="an authenticator app")
+            end_others(user, "an authenticator app was enrolled", actor=actor)
+            end_sessions_of(user, but=actor.credential.id, reason="a second factor was enrolled", actor=actor)
     return verdict
 
 
@@ -108,24 +123,11 @@ def verify_code(user: User, code: str, *, actor: Actor) -> Verdict:
 
 def wait_of(user: User) -> int:
     """Seconds until the next code of ``user`` will be looked at."""
-    device = factor_of(user)
+    device = app_of(user)
     if device is None:
         return 0
     open_now, details = device.verify_is_allowed()
     return 0 if open_now else max(1, round((details["locked_until"] - clock.now()).total_seconds()))
-
-
-@transaction.atomic
-def remove_totp(user: User, *, actor: Actor) -> None:
-    """Take the authenticator app away, for someone who lost it. Where the policy asks for one, the next sign-in
-    enrols another; sessions and tokens that had passed this one end at once."""
-    if actor.credential.kind is CredentialKind.API_KEY:
-        raise Denied("an API key cannot change anybody's second factor", actor=actor)
-    require(actor, Permission.USERS_UPDATE)
-    if not TotpDevice.objects.filter(user=user, confirmed=True).exists():
-        raise NotFound(f"{user.email} has no authenticator app")
-    TotpDevice.objects.filter(user=user).delete()
-    record(actor, Action.MFA_DISABLE, ("user", user.public_id), f"removed the authenticator app of {user.email}")
 
 
 def provisioning_uri(device: TotpDevice) -> str:
@@ -143,11 +145,6 @@ def manual_key(device: TotpDevice) -> str:
 def code_at(device: TotpDevice, seconds: float) -> str:
     """The code that the app shows ``seconds`` after the epoch."""
     return _code(_secret(device), int(seconds) // STEP)
-
-
-def _require_self(user: User, actor: Actor) -> None:
-    if actor.id != user.public_id:
-        raise Denied("a second factor is enrolled by its owner alone", actor=actor)
 
 
 def _place(device: TotpDevice) -> bytes:

@@ -13,6 +13,7 @@ from temps.lib.actor import Actor
 
 @admin.register(Project)
 class ProjectAdmin(ServiceAdmin):
+    step_up = frozenset({"delete"})
     permission_to_view = Permission.PROJECTS_READ
     permission_to_add = Permission.PROJECTS_CREATE
     permission_to_change = Permission.PROJECTS_UPDATE

@@ -13,6 +13,7 @@ from audit.services import record
 from projects.models import Environment, Project, check_slug
 from rbac.permissions import Permission
 from rbac.services import grant_ownership, require
+from rbac.step_up import require_recent
 from temps.lib.actor import Actor
 from temps.lib.errors import Conflict, Invalid, NotFound
 
@@ -110,6 +111,7 @@ def update_project(
 def delete_project(project: Project, *, actor: Actor) -> None:
     """Remove a project with everything in it. Its history in the audit log stays."""
     require(actor, Permission.PROJECTS_DELETE, project)
+    require_recent(actor)
     project.delete()
     record(actor, Action.PROJECT_DELETE, project, f"deleted the project {project}", project=project.slug)
     actor.memo.pop("rbac", None)

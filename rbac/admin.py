@@ -40,14 +40,19 @@ class GrantForm(forms.ModelForm):  # type: ignore[type-arg]
 
 @admin.register(Grant)
 class GrantAdmin(ServiceAdmin):
+    step_up = frozenset({"add", "delete"})
     permission_to_view = Permission.ROLES_READ
     permission_to_add = Permission.ROLES_CREATE
     permission_to_delete = Permission.ROLES_DELETE
     form = GrantForm
-    list_display = ("user", "role", "scope", "created_by", "created_at")
-    list_filter = ("role",)
+    list_display = ("user", "role", "scope", "given_by", "created_at")
+    list_filter = ("role", "source")
     search_fields = ("user__email", "project__slug")
     ordering = ("user__email", "id")
+
+    @admin.display(description="given by")
+    def given_by(self, grant: Grant) -> str:
+        return f"a group of {grant.source}" if grant.source else grant.created_by
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Grant]:
         return visible_grants(actor_of(request)).order_by(*self.ordering)
@@ -55,7 +60,7 @@ class GrantAdmin(ServiceAdmin):
     def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         if obj is None:
             return "email", "role", "project", "environment"
-        return "user", "role", "scope", "created_by", "created_at"
+        return "user", "role", "scope", "given_by", "created_at"
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **options: Any) -> Any:
         options["queryset"] = _offered(db_field.name, db_field.remote_field.model, actor_of(request))

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from datetime import timedelta
 from typing import Any, ClassVar
+from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from django.contrib import messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.models import LogEntry
+from django.contrib.auth import REDIRECT_FIELD_NAME
 from django.core.exceptions import BadRequest, PermissionDenied
 from django.db import models, transaction
 from django.forms import ModelForm
@@ -28,10 +31,13 @@ from audit.folding import record_denial
 from rbac.guards import actor_of
 from rbac.permissions import Permission
 from rbac.services import allowed, allowed_anywhere
+from rbac.step_up import StepUpRequired, is_recent
 from temps.lib.actor import Actor
 from temps.lib.errors import Denied, TempsError
 
 _ERROR = "_service_error"
+TO_FILL_IN = timedelta(minutes=5)
+"""What is left of a confirmation at least when a form is shown that needs one."""
 KEY = re.compile(r"[0-9]{1,18}")
 """A primary key, as the check boxes of a list send it."""
 
@@ -50,6 +56,9 @@ class ServiceAdmin(ModelAdmin):  # type: ignore[misc]
     list_disable_select_all = True
     compressed_fields = True
     warn_unsaved_form = True
+    step_up: ClassVar[frozenset[str]] = frozenset()
+    """Which of ``add``, ``change`` and ``delete`` ask again who is there. The services decide; this asks before the
+    form is filled in rather than after."""
 
     # Subclasses fill these in; a screen without one declares no permission for it and is never reached.
 
@@ -135,8 +144,12 @@ class ServiceAdmin(ModelAdmin):  # type: ignore[misc]
     def changeform_view(
         self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
+        if self._asks_first(request, "add" if object_id is None else "change"):
+            return ask_to_confirm(request)
         try:
             return super().changeform_view(request, object_id, form_url, extra_context)  # type: ignore[no-any-return]
+        except StepUpRequired:
+            return ask_to_confirm(request)
         except TempsError as error:
             _refuse_if_denied(error)
             # Run the form again with the error on it: it is invalid now, so no service is called.
@@ -146,6 +159,8 @@ class ServiceAdmin(ModelAdmin):  # type: ignore[misc]
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         try:
             return super().changelist_view(request, extra_context)  # type: ignore[no-any-return]
+        except StepUpRequired:
+            return ask_to_confirm(request)
         except TempsError as error:
             if request.method != "POST":
                 raise
@@ -160,12 +175,23 @@ class ServiceAdmin(ModelAdmin):  # type: ignore[misc]
         return super().response_action(request, queryset)  # type: ignore[no-any-return]
 
     def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        if self._asks_first(request, "delete"):
+            return ask_to_confirm(request)
         try:
             return super().delete_view(request, object_id, extra_context)  # type: ignore[no-any-return]
+        except StepUpRequired:
+            return ask_to_confirm(request)
         except TempsError as error:
             _refuse_if_denied(error)
             messages.error(request, error.public_message)
             return self.response_delete_refused(request, object_id)
+
+    def _asks_first(self, request: HttpRequest, what: str) -> bool:
+        """Whether to ask before the form is shown, so that nobody fills it in for nothing."""
+        if what not in self.step_up or request.method not in ("GET", "HEAD"):
+            return False
+        actor = actor_of(request)
+        return actor.is_authenticated and not is_recent(actor, left=TO_FILL_IN)
 
     def response_delete_refused(self, request: HttpRequest, object_id: str) -> HttpResponse:
         options = self.model._meta
@@ -229,6 +255,16 @@ class ServiceAdmin(ModelAdmin):  # type: ignore[misc]
 
     def log_deletions(self, request: HttpRequest, queryset: Any) -> None:
         return None
+
+
+def ask_to_confirm(request: HttpRequest) -> HttpResponse:
+    """To the page that asks again who is there, and back: to this page, or to the one whose button was pressed."""
+    back = request.get_full_path()
+    if request.method == "POST":
+        came_from = urlsplit(request.headers.get("Referer", ""))
+        if came_from.netloc == request.get_host():
+            back = urlunsplit(("", "", came_from.path, came_from.query, ""))
+    return redirect(f"{reverse('account_confirm')}?{urlencode({REDIRECT_FIELD_NAME: back})}")
 
 
 def _name_of_filter(shown: Any) -> str:

@@ -117,6 +117,19 @@ PROJECT_ROLES: dict[ProjectRole, frozenset[Permission]] = {
 BACKGROUND: dict[str, frozenset[Permission]] = {
     # The one-time link that makes the first administrator: nobody grants more than they hold.
     "accounts.setup": EVERYTHING,
+    # Make accounts for whoever comes by a link: of an invitation (whose inviter gives the role), or signing up.
+    "accounts.invitation": frozenset({P.USERS_CREATE}),
+    "accounts.sign_up": frozenset({P.USERS_CREATE}),
+    # Mails links that were asked for, which says nothing about rights.
+    "accounts.links": frozenset(),
+    # Gives and takes the roles that groups are mapped to; who mapped them held as much.
+    "accounts.group_roles": EVERYTHING,
+    # Makes the accounts of people whom a directory knows, and disables those whom it knows no longer.
+    "accounts.directory": frozenset({P.USERS_READ, P.USERS_CREATE, P.USERS_UPDATE}),
+    # Makes the accounts of people whom a provider vouches for, where it may.
+    "accounts.providers": frozenset({P.USERS_CREATE}),
+    # Makes the first key that signs API tokens.
+    "accounts.tokens": frozenset({P.SETTINGS_WRITE}),
     "audit.export": frozenset({P.AUDIT_READ, P.AUDIT_EXPORT}),
     "audit.retention": frozenset({P.SETTINGS_WRITE}),
     # Opens, counts and resolves alerts, and sends what channels are to be told.

@@ -24,6 +24,7 @@ from rbac.permissions import (
     PlatformRole,
     ProjectRole,
 )
+from rbac.step_up import require_recent
 from temps.lib.actor import Actor, ActorKind
 from temps.lib.errors import Conflict, Denied, Invalid, NotFound
 
@@ -205,17 +206,19 @@ def assign_role(
     Nobody grants, or replaces, more than they hold themselves (R-07), and the last administrator keeps the role.
     """
     require(actor, Permission.ROLES_CREATE, project)
+    require_recent(actor)
     known_role(role, on_project=project is not None)
     if environment is not None and (project is None or environment.project_id != project.pk):
         raise Invalid("the environment belongs to another project", field="environment")
-    _require_all_of(role, project, actor)
-    _lock_scope(project)
+    require_all_of(role, project, actor)
+    lock_scope(project)
     before = Grant.objects.filter(user=user, project=project, environment=environment).first()
     if before is not None and before.role != role:
-        _require_all_of(before.role, project, actor)
+        require_all_of(before.role, project, actor)
         refuse_last_of(before)
+    given = {"role": role, "created_by": actor.label, "source": ""}  # by a person now, so no group takes it away
     grant, _created = Grant.objects.update_or_create(
-        user=user, project=project, environment=environment, defaults={"role": role, "created_by": actor.label}
+        user=user, project=project, environment=environment, defaults=given
     )
     record(
         actor,
@@ -233,11 +236,12 @@ def assign_role(
 def remove_role(grant: Grant, *, actor: Actor) -> None:
     """Take a grant away, by someone who holds as much. The last administrator and the last owner keep theirs."""
     require(actor, Permission.ROLES_DELETE, grant.project)
-    _lock_scope(grant.project)
+    require_recent(actor)
+    lock_scope(grant.project)
     current = Grant.objects.select_related("user", "project", "environment").filter(pk=grant.pk).first()
     if current is None:
         raise NotFound("this grant is gone already")
-    _require_all_of(current.role, current.project, actor)
+    require_all_of(current.role, current.project, actor)
     refuse_last_of(current)
     scope, role, user, project = current.scope, current.role, current.user, current.project
     current.delete()
@@ -258,7 +262,7 @@ def grant_ownership(user_pk: int, project: Project, *, actor: Actor) -> None:
     actor.memo.pop("rbac", None)
 
 
-def _require_all_of(role: str, project: Project | None, actor: Actor) -> None:
+def require_all_of(role: str, project: Project | None, actor: Actor) -> None:
     """Raise :class:`Denied` unless ``actor`` holds every permission of ``role`` there (R-07).
 
     Asked of the role that is given and of the one that is taken: who may manage roles but is no owner neither makes an
@@ -275,7 +279,7 @@ def _require_all_of(role: str, project: Project | None, actor: Actor) -> None:
         )
 
 
-def _lock_scope(project: Project | None) -> None:
+def lock_scope(project: Project | None) -> None:
     """Lock the grants of the scope, lowest first, so that changes of roles there happen one after the other.
 
     Without it, two people who replace each other's roles at the same moment could both find someone left in charge.

@@ -16,6 +16,7 @@ from audit.actions import Action
 from audit.services import record
 from projects.models import Environment, Project
 from rbac.permissions import Permission
+from rbac.step_up import require_recent
 from secrets_vault.models import Kind, Variable, VariableVersion, VersionQuerySet
 from secrets_vault.places import named, not_set, require_in
 from secrets_vault.sealing import open_sealed
@@ -76,6 +77,7 @@ def export(project: Project, environment: Environment | None, *, actor: Actor) -
     versions = list(variables_in(project, environment, actor=actor))
     if any(version.kind == Kind.SECRET for version in versions):
         require_in(actor, Permission.SECRETS_REVEAL, project, environment)
+        require_recent(actor)
     return _handed_out(versions, Action.SECRET_EXPORT, "exported", project, environment, actor=actor)
 
 
@@ -83,6 +85,7 @@ def export(project: Project, environment: Environment | None, *, actor: Actor) -
 def resolve(project: Project, environment: Environment | None, *, actor: Actor) -> dict[str, str]:
     """What a process in ``environment`` is started with. One value that does not open fails all of it."""
     require_in(actor, Permission.SECRETS_REVEAL, project, environment)
+    require_recent(actor)
     versions = list(VariableVersion.objects.holding_in(project, environment).order_by("variable__key"))
     return _handed_out(versions, Action.SECRET_USE, "handed out", project, environment, actor=actor)
 
@@ -93,6 +96,7 @@ def _reveal(
     secrets = [version for version in versions if version.kind == Kind.SECRET]
     if secrets:
         require_in(actor, Permission.SECRETS_REVEAL, project, environment)
+        require_recent(actor)
     revealed = [Revealed(version, _open(version)) for version in versions]
     for version in secrets:
         record(

@@ -43,4 +43,6 @@ beat_schedule = {
     "audit.retire": _every(3600, "audit.retire"),
     "alerts.evaluate": _every(15, "alerts.evaluate"),
     "accounts.clear_expired": _every(3600, "accounts.clear_expired"),
+    "accounts.directory.recheck": _every(3600, "accounts.directory.recheck"),
+    "links.continue": _every(60, "links.continue"),
 }

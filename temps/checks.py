@@ -35,6 +35,13 @@ def authentication_stays_on(**_options: Any) -> list[CheckMessage]:
     return [Warning("AUTH_ENABLED=false has no effect: Temps always authenticates", id="temps.W001")]
 
 
+@register("temps")
+def tokens_can_be_signed(**_options: Any) -> list[CheckMessage]:
+    if settings.JWT_ALGORITHM in ("HS256", "ES256"):
+        return []
+    return [Error("JWT_ALGORITHM is neither HS256 nor ES256", hint=HINT, id="temps.E007")]
+
+
 def _weak_secret_key() -> bool:
     try:
         return len(settings.SECRET_KEY) < 32

@@ -10,7 +10,7 @@ import structlog
 
 from temps.lib.secret_looks import without_secrets
 
-ONE_TIME_ADDRESS = re.compile(r"(/accounts/setup/)[^/\s\"'?]+")
+ONE_TIME_ADDRESS = re.compile(r"(/accounts/(?:setup|open)/)[^/\s\"'?]+")
 """Addresses that are themselves a secret: what follows the prefix never reaches a log."""
 
 

@@ -12,6 +12,8 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.functional import SimpleLazyObject
 
 from accounts.sessions import actor_of_session
+from rbac.console import ask_to_confirm
+from rbac.step_up import StepUpRequired
 from temps.lib.actor import Actor, new_request_id
 from temps.lib.client_ip import UnknownClient, client_address
 from temps.lib.request import of
@@ -108,3 +110,7 @@ class Identity:
         if request.path_info.startswith("/api/"):
             response.setdefault("Cache-Control", "no-store")
         return response
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        """What a page refused until the person confirms who they are; the API answers for itself."""
+        return ask_to_confirm(request) if isinstance(error, StepUpRequired) else None

@@ -27,6 +27,7 @@ ENVIRONMENT = env.text("ENVIRONMENT", "development")
 PRODUCTION = ENVIRONMENT == "production"
 DEBUG = env.flag("DEBUG", default=False)
 SECRET_KEY = env.text("SECRET_KEY") or ("" if PRODUCTION else secret_key_of(DATA_DIR))
+SECRET_KEY_FALLBACKS = env.words("SECRET_KEY_FALLBACKS")  # former ones, until what they signed has expired
 AUTH_ENABLED = env.flag("AUTH_ENABLED", default=True)
 ALLOW_SQLITE = env.flag("TEMPS_ALLOW_SQLITE")
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", "" if PRODUCTION else "localhost,127.0.0.1,[::1]")
@@ -54,6 +55,8 @@ EMAIL_HOST_USER = env.text("EMAIL_HOST_USER")
 EMAIL_HOST_PASSWORD = env.text("EMAIL_HOST_PASSWORD")
 EMAIL_USE_TLS = env.flag("EMAIL_USE_TLS", default=True)
 EMAIL_TIMEOUT = 15
+EMAIL_BACKEND = "accounts.mail.backend.MailServerBackend"  # the server that is set in Temps comes first
+ANYMAIL = {"REQUESTS_TIMEOUT": EMAIL_TIMEOUT}
 DEFAULT_FROM_EMAIL = env.text("EMAIL_FROM", "temps@localhost")
 
 TEMPS_URL = env.text("TEMPS_URL")  # the control plane that commands on other hosts talk to, and with which token
@@ -64,11 +67,11 @@ INSTALLED_APPS = [
     "temps.console.apps.ConsoleConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
-    "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "allauth",
     "allauth.account",
+    "allauth.socialaccount",
     "django_otp",
     "csp",
     "corsheaders",
@@ -84,6 +87,15 @@ INSTALLED_APPS = [
     "audit.alerts",
     "rbac",
     "accounts",
+    "accounts.lockout",
+    "accounts.privacy",
+    "accounts.providers",
+    "accounts.mail",
+    "accounts.links",
+    "accounts.mfa",
+    "accounts.group_roles",
+    "accounts.directory",
+    "accounts.browser_sessions",
     "projects",
     "secrets_vault",
     "certificates",
@@ -102,7 +114,7 @@ MIDDLEWARE = [
     "firewall.middleware.RateLimit",
     "temps.middleware.NoNul",
     "temps.middleware.BodyLimit",
-    "django.contrib.sessions.middleware.SessionMiddleware",
+    "accounts.browser_sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -187,6 +199,8 @@ AUTH_PASSWORD_VALIDATORS: list[dict[str, Any]] = [
     {"NAME": "accounts.passwords.GuessabilityValidator"},
 ]  # fmt: skip
 ACCOUNT_ADAPTER = "accounts.adapter.AccountAdapter"
+SOCIALACCOUNT_ADAPTER = "accounts.providers.adapter.ProviderAdapter"
+SOCIALACCOUNT_STORE_TOKENS = False  # docs/adr/0012
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
@@ -196,10 +210,10 @@ ACCOUNT_SESSION_REMEMBER = False
 ACCOUNT_RATE_LIMITS = False  # accounts.throttling counts, for the pages and the API together
 LOGIN_URL = reverse_lazy("account_login")
 LOGIN_REDIRECT_URL = "/"
+SESSION_ENGINE = "accounts.browser_sessions.store"
 SESSION_COOKIE_NAME = "temps_session"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
-SESSION_COOKIE_AGE = int(timedelta(hours=12).total_seconds())
 CSRF_COOKIE_NAME = "temps_csrf"
 CSRF_COOKIE_HTTPONLY = True
 CSRF_COOKIE_SAMESITE = "Lax"
@@ -245,6 +259,11 @@ SPECTACULAR_SETTINGS = {
     "REDOC_DIST": "SIDECAR",
     "ENUM_NAME_OVERRIDES": {
         "UserKind": "accounts.models.UserKind",
+        "MailSecurity": "accounts.mail.models.Security",
+        "InvitationState": "accounts.links.models.InvitationState",
+        "IdentityProviderKind": "accounts.providers.models.Kind",
+        "DirectorySecurity": "accounts.directory.models.Security",
+        "DirectoryGroupType": "accounts.directory.models.GroupType",
         "SinkKind": "audit.sinks.models.Kind",
         "SinkState": "audit.sinks.models.State",
         "SinkFormat": "audit.sinks.models.Format",
@@ -256,16 +275,8 @@ SPECTACULAR_SETTINGS = {
         "AlertGroupBy": "audit.alerts.models.GroupBy",
     },
 }
-SIMPLE_JWT = {
-    "ALGORITHM": "HS256",
-    "SIGNING_KEY": SECRET_KEY,
-    "ACCESS_TOKEN_LIFETIME": timedelta(minutes=env.number("JWT_ACCESS_MINUTES", 30, at_least=1)),
-    "REFRESH_TOKEN_LIFETIME": timedelta(days=1),
-    "USER_ID_FIELD": "public_id",
-    "USER_ID_CLAIM": "sub",
-    "ISSUER": "temps",
-    "AUDIENCE": "temps-api",
-}
+JWT_ALGORITHM = env.text("JWT_ALGORITHM", "HS256")  # or ES256; others are refused by temps.checks
+JWT_ACCESS_LIFETIME = timedelta(minutes=env.number("JWT_ACCESS_MINUTES", 30, at_least=1))
 
 STATIC_URL = "static/"
 WHITENOISE_USE_FINDERS = True  # served straight from the installed packages: no collectstatic, nothing to go stale
@@ -307,6 +318,7 @@ UNFOLD = {
     "SHOW_HISTORY": False,  # rbac.console shows the button to whoever may read the audit log
     "SHOW_VIEW_ON_SITE": False,
     "DASHBOARD_CALLBACK": "temps.console.dashboard.fill",
+    "ACCOUNT": {"navigation": "temps.console.navigation.account"},
     "SIDEBAR": {"show_search": False, "navigation": "temps.console.navigation.sidebar"},
     "COLORS": {"primary": BLUE},
     "STYLES": [lambda request: static("temps/console.css")],

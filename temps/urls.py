@@ -5,11 +5,13 @@ from __future__ import annotations
 from django.contrib import admin
 from django.urls import include, path
 
+from accounts.jwks import jwks
 from temps import health
 
 urlpatterns = [
     path("healthz", health.healthz),
     path("readyz", health.readyz),
+    path(".well-known/jwks.json", jwks),
     path("accounts/", include("accounts.urls")),
     path("api/", include("temps.api.urls")),
     path("", admin.site.urls),

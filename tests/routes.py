@@ -5,6 +5,7 @@ A new API route whose path names an object needs a line in :data:`EXAMPLES`; not
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -15,6 +16,15 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from rest_framework.views import APIView
 
 from accounts.api_keys import create_api_key
+from accounts.browser_sessions.models import BrowserSession
+from accounts.directory.services import create_directory
+from accounts.group_roles.services import set_group_role
+from accounts.key_rotation import rotate_api_key
+from accounts.links.invitations import invite
+from accounts.lockout.models import Lockout
+from accounts.models import ApiKey, User
+from accounts.privacy.notices import publish_notice
+from accounts.providers.services import create_provider
 from audit.alerts.channels import add_slack
 from audit.alerts.models import Alert, Rule
 from audit.alerts.services import create_rule
@@ -31,8 +41,9 @@ from rbac.guards import Declaration
 from secrets_vault.services import set_variable
 from temps.lib import clock
 from temps.lib.actor import Actor
+from tests.accounts.mfa.authenticator import add_passkey
 from tests.peers import free_port
-from tests.world import World, acting
+from tests.world import PASSWORD, World, acting
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 ABSENT = "a" * 20
@@ -130,9 +141,71 @@ def _user(world: World) -> Example:
     return Example({"user_id": world.viewer.public_id}, {"user_id": f"usr_{ABSENT}"})
 
 
+def _group_role(world: World) -> Example:
+    where = {"project": world.project, "actor": world.operator}
+    made = set_group_role("directory:corp", "cn=developers,dc=example,dc=com", "member", **where)
+    return Example({"public_id": made.public_id}, {"public_id": f"grr_{ABSENT}"}, world.project)
+
+
+def _notice(world: World) -> Example:
+    notice = publish_notice("privacy", "1", "Privacy notice", "We keep your address.", actor=world.operator)
+    return Example({"public_id": notice.public_id}, {"public_id": f"ntc_{ABSENT}"})
+
+
+def _locked_user(world: World) -> Example:
+    moment = clock.now()
+    Lockout.objects.create(user=world.viewer, until=moment + timedelta(minutes=15), attempts=51)
+    return _user(world)
+
+
+def browser_session(user: User) -> BrowserSession:
+    """Another browser in which ``user`` is signed in."""
+    now = clock.now()
+    return BrowserSession.objects.create(
+        user=user,
+        key_hash=secrets.token_hex(32),
+        signed_in_at=now,
+        last_seen_at=now,
+        expires_at=now + timedelta(hours=1),
+    )
+
+
+def _session(world: World) -> Example:
+    session = browser_session(world.owner)
+    return Example({"session_id": session.public_id}, {"session_id": f"ses_{ABSENT}"}, owner="owner")
+
+
+def _user_with_a_session(world: World) -> Example:
+    browser_session(world.viewer)
+    return _user(world)
+
+
+def _directory(world: World) -> Example:
+    where = {"uris": f"ldap://127.0.0.1:{free_port()}", "security": "none", "user_base": "dc=example,dc=com"}
+    made = create_directory("example", actor=world.operator, **where)  # type: ignore[arg-type]
+    return Example({"public_id": made.public_id}, {"public_id": f"dir_{ABSENT}"})
+
+
 def _api_key(world: World) -> Example:
     key, _token = create_api_key("ci", owner=world.owner, actor=acting(world.owner))
     return Example({"key_id": key.public_id}, {"key_id": f"key_{ABSENT}"}, owner="owner")
+
+
+def _rotated_key(world: World) -> Example:
+    example = _api_key(world)
+    rotate_api_key(ApiKey.objects.get(), actor=acting(world.owner))
+    return example
+
+
+def _provider(world: World) -> Example:
+    client = {"client_id": "temps", "client_secret": "a-secret"}
+    made = create_provider("github", "github", **client, actor=world.operator)
+    return Example({"public_id": made.public_id}, {"public_id": f"idp_{ABSENT}"})
+
+
+def _factor(world: World) -> Example:
+    passkey = add_passkey(world.owner)
+    return Example({"factor_id": passkey.public_id}, {"factor_id": f"pky_{ABSENT}"}, owner="owner")
 
 
 def _event(world: World) -> Example:
@@ -184,7 +257,16 @@ def _alert_channel(world: World) -> Example:
     return Example({"channel_id": channel.public_id}, {"channel_id": f"chn_{ABSENT}"})
 
 
+def _invitation(world: World) -> Example:
+    made = invite(
+        "fresh@example.com", role="viewer", project=world.project, base_url="https://x.example", actor=world.operator
+    )
+    return Example({"invitation_id": made.invitation.public_id}, {"invitation_id": f"inv_{ABSENT}"}, world.project)
+
+
 EXAMPLES: dict[str, Callable[[World], Example]] = {
+    "invitation": _invitation,
+    "invitation-resend": _invitation,
     "project": _project,
     "bundle": _project,
     "variables": _project,
@@ -200,7 +282,21 @@ EXAMPLES: dict[str, Callable[[World], Example]] = {
     "firewall-rule": _rule,
     "firewall-rate-limit": _rate_limit,
     "user": _user,
+    "user-sessions": _user_with_a_session,
+    "session": _session,
+    "user-unlock": _locked_user,
+    "user-archive": _user,
+    "user-erase": _user,
+    "notice": _notice,
+    "group-role": _group_role,
+    "directory": _directory,
+    "directory-test": _directory,
+    "directory-link": _directory,
+    "identity-provider": _provider,
     "api-key": _api_key,
+    "api-key-rotate": _api_key,
+    "api-key-previous-secret": _rotated_key,
+    "mfa-factor": _factor,
     "alert": _alert,
     "alert-acknowledge": _alert,
     "alert-rule": _alert_rule,
@@ -221,10 +317,12 @@ EXAMPLES: dict[str, Callable[[World], Example]] = {
 """By the name of the route: makes an object in the world (in its project, where it belongs to one)."""
 
 BODIES: dict[tuple[str, str], dict[str, object]] = {
+    ("mfa-factor", "PATCH"): {"name": "Blue key"},
     ("variables", "POST"): {"key": "API_URL", "value": "other"},
     ("variable", "PUT"): {"value": "other"},
     ("variable-import", "PUT"): {"value": "other"},
     ("variable-import", "POST"): {"text": "API_URL=other"},
+    ("step-up", "POST"): {"password": PASSWORD},
     ("domain", "PATCH"): {"tls": Tls.MANUAL.value},
     ("domain-certificate", "PUT"): {"certificate": "none", "private_key": "none"},
     ("user", "PATCH"): {"is_active": True},

@@ -8,9 +8,8 @@ from functools import cache
 from django.contrib.auth.hashers import Argon2PasswordHasher, make_password
 
 from accounts.models import TotpDevice, User
-from accounts.policy import factor_of
 from accounts.services import actor_for, create_user
-from accounts.totp import begin_enrolment
+from accounts.totp import app_of, begin_enrolment
 from projects.models import Environment, Project
 from projects.services import create_project
 from rbac.services import assign_role
@@ -39,7 +38,7 @@ def acting(user: User, credential: Credential | None = None) -> Actor:
 
 def enrol(user: User) -> TotpDevice:
     """The authenticator app of ``user``, enrolled on first use."""
-    device = factor_of(user)
+    device = app_of(user)
     if device is None:
         device = begin_enrolment(user, actor=acting(user))
         device.confirmed = True

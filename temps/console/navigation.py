@@ -30,6 +30,19 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     return groups
 
 
+def account(request: HttpRequest) -> list[dict[str, Any]]:
+    """The menu of whoever is signed in."""
+    links = [
+        {"title": "Your account", "link": reverse("account_you")},
+        {"title": "Security", "link": reverse("account_security")},
+        {"title": "Your sessions", "link": reverse("admin:sessions")},
+        {"title": "Linked accounts", "link": reverse("linked_accounts")},
+    ]
+    if request.user.is_authenticated and request.user.has_usable_password():
+        links.append({"title": "Change password", "link": reverse("admin:password_change")})
+    return links
+
+
 ICONS = {
     "Event": "history",
     "Export": "download",
@@ -41,12 +54,17 @@ ICONS = {
     "LegalHold": "gavel",
     "User": "group",
     "ApiKey": "key",
+    "IdentityProvider": "login",
     "Grant": "badge",
+    "GroupRole": "groups",
+    "Directory": "contacts",
     "Project": "deployed_code",
     "Variable": "lock",
     "Domain": "verified",
     "Certificate": "workspace_premium",
     "SignInPolicy": "passkey",
+    "MailServer": "mail",
+    "Invitation": "person_add",
     "RateLimit": "speed",
     "IpRule": "block",
 }

@@ -30,6 +30,11 @@ class ConsoleSite(UnfoldAdminSite):  # type: ignore[misc]
     def admin_view(self, view: Any, cacheable: bool = False) -> Any:
         return csp_update(NEEDS)(super().admin_view(view, cacheable))
 
+    def get_urls(self) -> list[Any]:
+        from accounts.browser_sessions.pages import urls as pages_of_sessions  # as in password_change
+
+        return [*pages_of_sessions(), *super().get_urls()]
+
     def login(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         if self.has_permission(request):
             return redirect("admin:index")

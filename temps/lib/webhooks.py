@@ -99,7 +99,7 @@ def post(target: Target, body: bytes, *, message_id: str, secret: str = "", kind
         timestamp = int(time.time())
         headers["webhook-timestamp"] = str(timestamp)
         headers["webhook-signature"] = signature(secret, message_id, timestamp, body)
-    connection = _Connection(target)
+    connection = Connection(target)
     try:
         connection.connect()
         with Watch(connection.sock, EXCHANGE):
@@ -114,7 +114,7 @@ def post(target: Target, body: bytes, *, message_id: str, secret: str = "", kind
     return status
 
 
-class _Connection(http.client.HTTPConnection):
+class Connection(http.client.HTTPConnection):
     """A connection to the address that was judged; the name stays in ``Host`` and in the check of the certificate."""
 
     def __init__(self, target: Target) -> None:

@@ -10,16 +10,10 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from accounts import api_keys
-from accounts.api_keys import (
-    OPERATOR_IDENTITY,
-    authenticate_key,
-    create_api_key,
-    key_by_id,
-    operator_identity,
-    revoke_api_key,
-)
+from accounts import api_keys, key_secrets
+from accounts.api_keys import OPERATOR_IDENTITY, create_api_key, key_by_id, operator_identity, revoke_api_key
 from accounts.errors import EnrolmentRequired
+from accounts.key_authentication import authenticate_key
 from accounts.key_format import new_key
 from accounts.models import ApiKey, User
 from accounts.services import create_user, set_active
@@ -118,7 +112,7 @@ def test_revocation_holds_from_the_next_request(world: World) -> None:
 def test_a_revoked_key_is_refused_though_its_verdict_is_remembered(world: World) -> None:
     key, token = made_for(world.owner)
     come(token)
-    assert len(api_keys._verdicts) >= 1
+    assert len(key_secrets._verdicts) >= 1
     ApiKey.objects.filter(pk=key.pk).update(revoked_at=clock.now())
     with pytest.raises(Unauthenticated, match="revoked"):
         come(token)
@@ -127,7 +121,7 @@ def test_a_revoked_key_is_refused_though_its_verdict_is_remembered(world: World)
 def test_a_new_secret_is_judged_anew(world: World) -> None:
     key, token = made_for(world.owner)
     come(token)
-    ApiKey.objects.filter(pk=key.pk).update(secret_hash=api_keys._hasher.hash("another"))
+    ApiKey.objects.filter(pk=key.pk).update(secret_hash=key_secrets._hasher.hash("another"))
     with pytest.raises(Unauthenticated):
         come(token)
 
@@ -135,7 +129,7 @@ def test_a_new_secret_is_judged_anew(world: World) -> None:
 def test_the_second_use_costs_no_hash(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     _key, token = made_for(world.owner)
     come(token)
-    monkeypatch.setattr(api_keys, "_hasher", None)
+    monkeypatch.setattr(key_secrets, "_hasher", None)
     assert come(token).id == world.owner.public_id
 
 

@@ -94,5 +94,6 @@ def test_a_key_is_revoked_and_another_s_is_not_there(signed_in: SignedIn, world:
 def test_the_policy_is_changed(signed_in: SignedIn, world: World) -> None:
     client = signed_in(world.admin)
     assert client.get(POLICY).status_code == 200
-    assert client.post(f"{POLICY}1/change/", {"require_mfa": "everyone"}).status_code == 302
+    form = {"require_mfa": "everyone", "sign_up": "invitation", "session_hours": 12, "session_idle_minutes": 120}
+    assert client.post(f"{POLICY}1/change/", form).status_code == 302
     assert current_policy().require_mfa == "everyone"

@@ -5,10 +5,8 @@ import json
 from datetime import timedelta
 from typing import Any
 
-import jwt
 import pytest
 import time_machine
-from django.conf import settings
 from django.test import Client
 
 from accounts.models import TokenFamily, TotpDevice, User
@@ -41,24 +39,6 @@ def claims(token: str) -> dict[str, Any]:
     middle = token.split(".")[1]
     found: dict[str, Any] = json.loads(base64.urlsafe_b64decode(middle + "=" * (-len(middle) % 4)))
     return found
-
-
-def signed(key: str = "", algorithm: str = "HS256", **changes: Any) -> str:
-    """An access token for the member with claims of one's own."""
-    family = TokenFamily.objects.get()
-    now = int(clock.now().timestamp())
-    payload = {
-        "token_type": "access",
-        "sub": family.user.public_id,
-        "fam": family.public_id,
-        "jti": "1",
-        "iat": now,
-        "exp": now + 600,
-        "iss": "temps",
-        "aud": "temps-api",
-    } | changes
-    payload = {name: value for name, value in payload.items() if value is not None}
-    return jwt.encode(payload, None if algorithm == "none" else key or settings.SECRET_KEY, algorithm=algorithm)
 
 
 def test_a_password_buys_a_pair_of_tokens(world: World) -> None:
@@ -184,34 +164,6 @@ def test_a_token_is_good_for_its_own_purpose_alone(world: World) -> None:
     assert ask(REFRESH, refresh=pair["access"]).status_code == 401
 
 
-def test_forged_tokens_are_refused(world: World) -> None:
-    obtain(world.member)
-    assert status(signed()) == 200
-    bad = [
-        signed(key="another key that is long enough to sign with, 0123456789"),
-        signed(algorithm="HS512"),
-        signed(algorithm="none"),
-        signed(exp=int(clock.now().timestamp()) - 1),
-        signed(exp=None),
-        signed(jti=None),
-        signed(aud="elsewhere"),
-        signed(iss="elsewhere"),
-        signed(sub=world.admin.public_id),
-        signed(fam="fam_unknown"),
-        signed(fam=None),
-        signed(token_type="refresh"),
-        signed(token_type=None),
-    ]
-    assert [status(token) for token in bad] == [401] * len(bad)
-
-
-def test_a_token_whose_signature_was_cut_off_is_refused(world: World) -> None:
-    head, body, _signature = obtain(world.member).json()["access"].split(".")
-    none = base64.urlsafe_b64encode(b'{"alg":"none","typ":"JWT"}').decode().rstrip("=")
-    for token in (f"{head}.{body}.", f"{none}.{body}.", f"{head}.{body}", "a.b.c", "ü.ü.ü", "x" * 5000):
-        assert status(token) == 401
-
-
 def test_a_credential_that_is_no_good_is_told_also_where_none_is_needed(world: World) -> None:
     assert Client().get("/api/v1/").status_code == 200
     assert status("nonsense", "/api/v1/") == 401
@@ -226,7 +178,7 @@ def test_what_is_missing_is_named(world: World) -> None:
 
 @pytest.mark.usefixtures("still_clock")
 def test_tries_are_limited(world: World) -> None:
-    answers = [ask(TOKEN, email=world.member.email, password="wrong") for _ in range(11)]
-    assert [answer.status_code for answer in answers] == [401] * 10 + [429]
+    answers = [ask(TOKEN, email=world.member.email, password="wrong") for _ in range(6)]
+    assert [answer.status_code for answer in answers] == [401] * 5 + [429]
     assert int(answers[-1]["Retry-After"]) > 0
     assert answers[-1].json()["code"] == "too_many_attempts"

@@ -8,24 +8,21 @@ import time_machine
 from django.db import connection
 
 from accounts.models import TotpDevice, User
-from accounts.policy import factor_of
 from accounts.totp import (
     STEP,
     Verdict,
+    app_of,
     begin_enrolment,
     code_at,
     confirm_enrolment,
     manual_key,
     pending_enrolment,
     provisioning_uri,
-    remove_totp,
     verify_code,
     wait_of,
 )
-from rbac.permissions import Permission
 from secrets_vault.sealing import column, seal
 from temps.lib import clock
-from temps.lib.actor import Credential, CredentialKind
 from temps.lib.errors import Conflict, Denied, NotFound, SealError
 from tests.accounts.events import entries
 from tests.world import World, acting, build, enrol
@@ -36,7 +33,7 @@ NOW = 1_800_000_000
 
 
 def code(user: User, seconds: float = 0) -> str:
-    device = factor_of(user)
+    device = app_of(user)
     assert device is not None
     return code_at(device, clock.now().timestamp() + seconds)
 
@@ -119,9 +116,9 @@ def test_a_refused_code_is_recorded_and_not_repeated(world: World) -> None:
 
 def test_enrolment_ends_with_the_first_code(world: World) -> None:
     device = begin_enrolment(world.owner, actor=acting(world.owner))
-    assert factor_of(world.owner) is None
+    assert app_of(world.owner) is None
     assert confirm_enrolment(world.owner, device.public_id, "nonsense", actor=acting(world.owner)) is Verdict.WRONG
-    assert factor_of(world.owner) is None
+    assert app_of(world.owner) is None
     TotpDevice.objects.update(throttling_failure_count=0)
     first = code_at(device, clock.now().timestamp())
     assert confirm_enrolment(world.owner, device.public_id, first, actor=acting(world.owner)) is Verdict.ACCEPTED
@@ -143,17 +140,6 @@ def test_nobody_enrols_for_another_or_over_an_app_that_is_there(world: World) ->
     enrol(world.owner)
     with pytest.raises(Conflict):
         begin_enrolment(world.owner, actor=acting(world.owner))
-
-
-def test_who_may_take_an_app_away(world: World) -> None:
-    enrol(world.owner)
-    key = Credential(CredentialKind.API_KEY, "key_x", frozenset(permission.value for permission in Permission))
-    for actor in (acting(world.owner), acting(world.developer), acting(world.admin, key)):
-        with pytest.raises(Denied):
-            remove_totp(world.owner, actor=actor)
-    remove_totp(world.owner, actor=acting(world.admin))
-    assert factor_of(world.owner) is None
-    assert entries("MFA_DISABLE")
 
 
 @pytest.mark.postgresql

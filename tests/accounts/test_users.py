@@ -6,8 +6,8 @@ from importlib import import_module
 import pytest
 import time_machine
 from django.conf import settings
-from django.contrib.sessions.models import Session
 
+from accounts.browser_sessions.models import BrowserSession
 from accounts.housekeeping import clear_expired
 from accounts.models import SetupLink, SignInPolicy, TokenFamily, TotpDevice, User, UserKind
 from accounts.policy import current_policy, mfa_required_of, set_require_mfa
@@ -125,7 +125,7 @@ def test_what_is_over_is_cleared_and_the_rest_stays(world: World) -> None:
     enrol(world.owner)
     begin_enrolment(world.viewer, actor=acting(world.viewer))
     clear_expired()
-    rows = (Session, TokenFamily, SetupLink, TotpDevice)
+    rows = (BrowserSession, TokenFamily, SetupLink, TotpDevice)
     assert [model.objects.count() for model in rows] == [1, 1, 1, 2]
     with time_machine.travel(clock.now() + timedelta(days=31)):
         clear_expired()

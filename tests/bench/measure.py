@@ -17,9 +17,7 @@ django.setup()
 from cryptography.fernet import Fernet  # noqa: E402
 from django.core.management import call_command  # noqa: E402
 from django.db import connection, transaction  # noqa: E402
-from django.test import Client  # noqa: E402
 
-from accounts.api_keys import create_api_key  # noqa: E402
 from accounts.models import User  # noqa: E402
 from accounts.services import create_user  # noqa: E402
 from firewall.matcher import Matcher  # noqa: E402
@@ -109,26 +107,12 @@ def matching() -> Pair:
     )
 
 
-def asking(owner: User) -> Pair:
-    _key, token = create_api_key("bench", owner=owner, actor=acting(owner))
-    with_key = Client(headers={"authorization": f"Bearer {token}", "host": "localhost"})
-    with_session = Client(headers={"host": "localhost"})
-    with_session.force_login(owner)
-
-    def get(client: Client) -> None:
-        answer = client.get("/api/v1/projects/")
-        if answer.status_code != 200:
-            raise RuntimeError(f"the request that was to be measured was answered with {answer.status_code}")
-
-    return Pair("API list by key : by session", lambda: get(with_key), lambda: get(with_session), times=20)
-
-
 def rows() -> Iterator[tuple[str, str, str, str]]:
     operator = Actor.operator()
     owner = create_user("owner@example.com", actor=operator)
     project = create_project("Shop", actor=operator)
     assign_role(owner, "owner", project=project, actor=operator)
-    pairs = [writing(operator), asking(owner)]
+    pairs = [writing(operator)]
     if connection.vendor == "sqlite":  # the others know nothing of the database
         pairs += [permission(owner, project), sealing(), matching()]
     for pair in pairs:

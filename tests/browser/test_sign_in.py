@@ -44,6 +44,8 @@ def test_the_first_administrator_from_the_link_to_the_console(browser_page: Page
     expect(page.get_by_role("img", name="QR code")).to_be_visible()
     assert User.objects.get().last_login is None
     enter_code(page, "Turn it on and continue")
+    expect(page.get_by_role("heading", name="Your recovery codes")).to_be_visible()
+    press(page, "I have kept them: continue")
     expect(page).to_have_url(f"{live_server.url}/")
     expect(page).to_have_title("Dashboard | Temps")
 

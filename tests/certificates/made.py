@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from typing import Any
 
 from cryptography import x509
@@ -51,6 +52,13 @@ def server(*names: str, issuer: Made | None = None, ca: bool = False, **options:
     return _make(names[0], x509.BasicConstraints(ca=ca, path_length=None), issuer=issuer, names=names, **options)
 
 
+def _alternative(name: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ip_address(name))
+    except ValueError:
+        return x509.DNSName(name)
+
+
 def _make(
     common_name: str,
     constraints: x509.BasicConstraints,
@@ -78,7 +86,7 @@ def _make(
         .add_extension(constraints, critical=True)
     )
     if names and alternatives:
-        all_names = x509.SubjectAlternativeName([x509.DNSName(name) for name in names])
+        all_names = x509.SubjectAlternativeName([_alternative(name) for name in names])
         builder = builder.add_extension(all_names, critical=False)
     if names:
         builder = builder.add_extension(x509.ExtendedKeyUsage([usage]), critical=False)

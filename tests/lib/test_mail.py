@@ -46,6 +46,7 @@ def test_a_subject_cannot_add_headers(mailbox: Kept) -> None:
     assert mailbox.messages[0]["X-RcptTo"] == "owner@example.com"
 
 
+@pytest.mark.django_db
 def test_without_a_server_it_says_so(settings: Any) -> None:
     settings.EMAIL_HOST = ""
     with pytest.raises(Unavailable, match="EMAIL_HOST"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated
 
 from django_typer.management import command
@@ -9,6 +10,8 @@ from typer import Option
 
 from accounts.api_keys import create_api_key, key_by_id, operator_identity, revoke_api_key
 from accounts.cli import AsJson, AsUser, TempsCommand, acting
+from accounts.key_change import NEVER, change_api_key
+from accounts.key_rotation import end_grace, parse_grace, rotate_api_key
 from accounts.models import ApiKey, User
 from accounts.scopes import DEFAULT_PRESET
 from accounts.services import user_by_id, visible_user_by_email
@@ -16,6 +19,8 @@ from temps.lib import clock
 from temps.lib.actor import Actor, ActorKind
 from temps.lib.cli import show_json, show_table
 from temps.lib.durations import parse_duration
+
+KeyId = Annotated[str, Option("--key-id", help="The id (key_...) that 'temps api-key list' shows.")]
 
 
 def _row(key: ApiKey) -> dict[str, object]:
@@ -28,10 +33,31 @@ def _row(key: ApiKey) -> dict[str, object]:
         "allowed_networks": key.allowed_networks,
         "status": key.status_at(clock.now()),
         "created_at": clock.iso(key.created_at),
-        "expires_at": clock.iso(key.expires_at) if key.expires_at else None,
-        "last_used_at": clock.iso(key.last_used_at) if key.last_used_at else None,
+        "expires_at": _time(key.expires_at),
+        "last_used_at": _time(key.last_used_at),
         "last_used_ip": key.last_used_ip,
+        "rotated_at": _time(key.rotated_at),
+        "previous_expires_at": _time(key.previous_expires_at),
+        "previous_used_at": _time(key.previous_used_at),
+        "previous_used_ip": key.previous_used_ip,
     }
+
+
+def _time(moment: datetime | None) -> str | None:
+    return clock.iso(moment) if moment else None
+
+
+def _words(text: str) -> list[str]:
+    return [word.strip() for word in text.split(",") if word.strip()]
+
+
+def _last_use(key: ApiKey) -> str:
+    uses = [(key.last_used_at, key.last_used_ip, ""), (key.previous_used_at, key.previous_used_ip, " (old secret)")]
+    known = [(at, ip, which) for at, ip, which in uses if at is not None]
+    if not known:
+        return "never"
+    at, ip, which = max(known)
+    return f"{at:%Y-%m-%d %H:%M} from {ip}{which}"
 
 
 def _owner(email: str, actor: Actor) -> User:
@@ -43,7 +69,7 @@ def _owner(email: str, actor: Actor) -> User:
 
 
 class Command(TempsCommand):
-    help = "API keys: make, list and revoke credentials for programs."
+    help = "API keys: make, list, change, rotate and revoke credentials for programs."
 
     @command()
     def create(
@@ -70,7 +96,7 @@ class Command(TempsCommand):
             owner=_owner(user, actor),
             scopes=scopes or DEFAULT_PRESET,
             expires_in=lasting,
-            allowed_networks=[network.strip() for network in networks.split(",") if network.strip()],
+            allowed_networks=_words(networks),
             actor=actor,
         )
         if as_json:
@@ -97,7 +123,7 @@ class Command(TempsCommand):
                 (
                     *(key.public_id, key.name, key.owner.email, key.status_at(clock.now()), ", ".join(key.scopes)),
                     f"{key.expires_at:%Y-%m-%d}" if key.expires_at else "never",
-                    f"{key.last_used_at:%Y-%m-%d %H:%M} from {key.last_used_ip}" if key.last_used_at else "never",
+                    _last_use(key),
                 )
                 for key in keys
             ),
@@ -105,9 +131,62 @@ class Command(TempsCommand):
         )
 
     @command()
+    def rotate(
+        self,
+        key_id: KeyId,
+        grace: Annotated[
+            str, Option("--grace", help="How long the old secret still works, such as 24h; at most 30d, 0 for none.")
+        ] = "24h",
+        as_json: AsJson = False,
+        as_user: AsUser = "",
+    ) -> None:
+        """Give a key a new secret and print it, this once."""
+        actor = acting(as_user)
+        key, token = rotate_api_key(key_by_id(key_id, actor=actor), grace=parse_grace(grace), actor=actor)
+        if as_json:
+            show_json(_row(key) | {"key": token})
+            return
+        until = f"works until {key.previous_expires_at:%Y-%m-%d %H:%M} UTC" if key.previous_expires_at else "has ended"
+        print(f"rotated the API key '{key.name}' ({key.public_id}); the old secret {until}")
+        print(f"\n    {token}\n\nCopy it now: it is not shown again.")
+
+    @command("end-old-secret")
+    def end_old_secret(self, key_id: KeyId, as_user: AsUser = "") -> None:
+        """End the old secret of a rotated key before its time."""
+        actor = acting(as_user)
+        key = end_grace(key_by_id(key_id, actor=actor), actor=actor)
+        print(f"the old secret of the API key '{key.name}' ({key.public_id}) has ended")
+
+    @command()
+    def change(
+        self,
+        key_id: KeyId,
+        scopes: Annotated[str, Option("--scopes", help="In place of those that it has.")] = "",
+        expires_in: Annotated[str, Option("--expires-in", help="From now, such as 30d or 12h; or never.")] = "",
+        networks: Annotated[
+            str, Option("--networks", metavar="CIDR,...", help="In place of those that it has; or any.")
+        ] = "",
+        as_json: AsJson = False,
+        as_user: AsUser = "",
+    ) -> None:
+        """Change what a key may do; what is left out stays."""
+        actor = acting(as_user)
+        key = change_api_key(
+            key_by_id(key_id, actor=actor),
+            scopes=scopes or None,
+            expires_in=NEVER if expires_in == "never" else parse_duration(expires_in) if expires_in else None,
+            allowed_networks=([] if networks == "any" else _words(networks)) if networks else None,
+            actor=actor,
+        )
+        if as_json:
+            show_json(_row(key))
+            return
+        print(f"changed the API key '{key.name}' ({key.public_id})")
+
+    @command()
     def revoke(
         self,
-        key_id: Annotated[str, Option("--key-id", help="The id (key_...) that 'temps api-key list' shows.")],
+        key_id: KeyId,
         as_user: AsUser = "",
     ) -> None:
         """End a key at once."""

@@ -10,10 +10,15 @@ from django_typer.management import command
 from typer import Option
 
 from accounts.cli import AsJson, AsUser, TempsCommand, acting
+from accounts.links.addresses import base_url_without_request
+from accounts.links.invitations import invite
+from accounts.lockout.services import unlock
+from accounts.mfa.factors import Factor, list_factors, reset_factors
+from accounts.mfa.recovery import recovery_codes_of
 from accounts.models import User
-from accounts.policy import set_require_mfa
+from accounts.policy import has_second_factor, set_require_mfa
+from accounts.privacy.persons import archive_of, erase_person
 from accounts.services import create_user, set_active, set_password, user_by_email, visible_user_by_email
-from accounts.totp import remove_totp
 from projects.models import Environment, Project
 from projects.services import environment_by_slug, project_by_slug
 from rbac.permissions import Permission
@@ -67,9 +72,19 @@ def _row(user: User) -> dict[str, object]:
         "name": user.name,
         "kind": user.kind,
         "is_active": user.is_active,
-        "second_factor": any(device.confirmed for device in user.totp_devices.all()),
+        "second_factor": has_second_factor(user),
         "roles": [{"role": grant.role, "scope": grant.scope} for grant in user.grants.all()],
         "last_login": clock.iso(user.last_login) if user.last_login else None,
+    }
+
+
+def _factor_row(factor: Factor) -> dict[str, str | None]:
+    return {
+        "id": factor.public_id,
+        "kind": factor.kind,
+        "name": factor.name,
+        "created_at": clock.iso(factor.created_at),
+        "last_used_at": clock.iso(factor.last_used_at) if factor.last_used_at else None,
     }
 
 
@@ -92,11 +107,35 @@ class Command(TempsCommand):
         later = "" if password else f"; set a password: temps user set-password --email {user.email} --password-stdin"
         print(f"created {user.email}{held}{later}")
 
+    @command()
+    def invite(
+        self,
+        email: Email,
+        role: Annotated[str, Option("--role", help="On the project or platform; none for an account alone.")] = "",
+        project: InProject = "",
+        as_json: AsJson = False,
+        as_user: AsUser = "",
+    ) -> None:
+        """Mail someone a link to make their account; without a mail server, print it to hand over."""
+        actor = acting(as_user)
+        found, _environment = _scope(project, "", actor)
+        made = invite(email, role=role, project=found, base_url=base_url_without_request(), actor=actor)
+        invitation = made.invitation
+        if as_json:
+            row = {"id": invitation.public_id, "email": invitation.email, "role": invitation.role}
+            until = clock.iso(invitation.expires_at)
+            show_json(row | {"scope": invitation.scope, "expires_at": until, "link": made.link or None})
+        elif made.link:
+            print(f"hand this link over to {invitation.email}, and to nobody else:", file=sys.stderr)
+            print(made.link)
+        else:
+            print(f"invited {invitation.email}: {invitation.offer}")
+
     @command("list")
     def list_users(self, as_json: AsJson = False, as_user: AsUser = "") -> None:
         """The accounts that you may see."""
         users = User.objects.visible_to(acting(as_user)).prefetch_related(
-            "totp_devices", "grants__project", "grants__environment"
+            "totp_devices", "passkeys", "grants__project", "grants__environment"
         )
         if as_json:
             show_json([_row(user) for user in users])
@@ -106,7 +145,7 @@ class Command(TempsCommand):
             (
                 (
                     *(user.email, user.name, user.kind, "yes" if user.is_active else "no"),
-                    "yes" if any(device.confirmed for device in user.totp_devices.all()) else "no",
+                    "yes" if has_second_factor(user) else "no",
                     ", ".join(str(grant) for grant in user.grants.all()) or "none",
                 )
                 for user in users
@@ -123,13 +162,30 @@ class Command(TempsCommand):
         user = set_password(visible_user_by_email(email, actor=actor), _password(), actor=actor)
         print(f"set the password of {user.email}")
 
+    @command()
+    def mfa(self, email: Email, as_json: AsJson = False, as_user: AsUser = "") -> None:
+        """The second factors that someone has, and how many recovery codes they have left."""
+        user = visible_user_by_email(email, actor=acting(as_user))
+        factors, codes = list_factors(user), recovery_codes_of(user)
+        if as_json:
+            rows = [_factor_row(factor) for factor in factors]
+            show_json({"factors": rows, "recovery_codes_left": codes.left if codes else None})
+            return
+        show_table(
+            ("ID", "KIND", "NAME", "ADDED", "LAST USED"),
+            (tuple(value or "never" for value in _factor_row(factor).values()) for factor in factors),
+            empty=f"{user.email} has no second factor: they set one up in the console, under Security",
+        )
+        if codes:
+            print(f"recovery codes left: {codes.left}")
+
     @command("reset-mfa")
     def reset_mfa(self, email: Email, as_user: AsUser = "") -> None:
-        """Take the authenticator app of someone who lost it away."""
+        """Take all second factors, and the recovery codes, of someone who lost them away."""
         actor = acting(as_user)
         user = visible_user_by_email(email, actor=actor)
-        remove_totp(user, actor=actor)
-        print(f"removed the authenticator app of {user.email}")
+        removed = reset_factors(user, actor=actor)
+        print(f"removed {removed} second factor{'s' * (removed != 1)} of {user.email}")
 
     @command("require-mfa")
     def require_mfa(
@@ -150,6 +206,32 @@ class Command(TempsCommand):
     def enable(self, email: Email, as_user: AsUser = "") -> None:
         """Enable an account again."""
         self._set_active(email, True, as_user)
+
+    @command()
+    def unlock(self, email: Email, as_user: AsUser = "") -> None:
+        """Lift the lockout of an account at which somebody guessed."""
+        actor = acting(as_user)
+        user = visible_user_by_email(email, actor=actor)
+        unlock(user, actor=actor)
+        print(f"lifted the lockout of {user.email}")
+
+    @command()
+    def export(self, email: Email, as_user: AsUser = "") -> None:
+        """Print everything that is held on a person, without secrets, as one JSON archive."""
+        actor = acting(as_user)
+        show_json(archive_of(visible_user_by_email(email, actor=actor), actor=actor))
+
+    @command()
+    def erase(
+        self,
+        email: Email,
+        confirm: Annotated[str, Option("--confirm", metavar="EMAIL", help="The address once more.")] = "",
+        as_user: AsUser = "",
+    ) -> None:
+        """Erase a person: the account and all that belongs to it. The audit history keeps a pseudonym."""
+        actor = acting(as_user)
+        pseudonym = erase_person(visible_user_by_email(email, actor=actor), confirm=confirm, actor=actor)
+        print(f"erased; the audit history calls them {pseudonym}")
 
     def _set_active(self, email: str, active: bool, as_user: str) -> None:
         actor = acting(as_user)
