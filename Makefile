@@ -1,8 +1,9 @@
 # make run    start Temps on this machine        make test      run the suite on every database that is here
 # make check  lint, types, contracts, settings   make promises  promises that no test names
 # make bench  ratios, side by side               make lock      resolve the dependencies anew
+# make pictures  the screenshots of docs/images
 # make ldap   add LDAP, which is compiled
-.PHONY: run venv ldap test check promises bench lock format clean
+.PHONY: run venv ldap test check promises pictures bench lock format clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -45,6 +46,9 @@ check: $(VENV)/.dev
 
 promises: $(VENV)/.dev
 	@$(BIN)/python -m tests.promises
+
+pictures: $(VENV)/.dev
+	@TEMPS_PICTURES=1 $(BIN)/pytest -q tests/browser
 
 bench: $(VENV)/.dev
 	@$(BIN)/python -m tests.bench

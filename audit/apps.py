@@ -11,7 +11,12 @@ class AuditConfig(AppConfig):
         from auditlog.models import LogEntry
         from auditlog.signals import post_log
 
+        from audit.diffs import forgetting as diffs
         from audit.diffs import noticed, track
+        from audit.exporting import forgetting as exports
+        from audit.holding import register_log
+        from audit.redaction import places
+        from audit.retention import forgetting as holds
         from audit.retention.models import LegalHold, RetentionPolicy
         from audit.triggers import install
 
@@ -20,3 +25,6 @@ class AuditConfig(AppConfig):
         post_log.connect(noticed.notice, dispatch_uid="audit.diffs")
         track(LegalHold)
         track(RetentionPolicy)
+        for room in (exports, holds, diffs):
+            places.register(room.forget)
+        register_log()

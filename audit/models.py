@@ -1,8 +1,9 @@
 """The event, one row for one thing that somebody did, or was not let do; and the export, a file of many.
 
-Events are written by ``audit.services.record`` alone and never change: the manager refuses it, and triggers in the
-database refuse it to everyone else (``audit.triggers``). History outlives what it describes, so an event names
-users and objects by value and has no foreign key.
+Events are written by ``audit.services.record`` alone and never change, but for what names a person who is erased
+(``audit.redaction``): the manager refuses it, and triggers in the database refuse it to everyone else
+(``audit.triggers``). History outlives what it describes, so an event names users and objects by value and has no
+foreign key.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any, NoReturn
 from django.db import models
 
 from audit.actions import Result
-from audit.proof.models import Checkpoint, Retirement, SigningKey, Tile, Tree
+from audit.proof.models import Checkpoint, RedactedEntry, Redaction, Retirement, SigningKey, Tile, Tree
 from audit.retention.models import LegalHold, RetentionPolicy
 from temps.lib import clock
 from temps.lib.actor import Actor
@@ -25,6 +26,8 @@ __all__ = [
     "Export",
     "Fold",
     "LegalHold",
+    "RedactedEntry",
+    "Redaction",
     "RetentionPolicy",
     "Retirement",
     "SigningKey",
@@ -37,6 +40,9 @@ ENTRY_COLUMNS = (
     *("resource_id", "description", "metadata", "result", "public_id", "request_id", "project"),
 )
 """What :func:`entry_of` takes, in its order: every column but the row's own key and its position."""
+
+REDACTED_COLUMNS = ("user_email", "ip_address", "user_agent", "resource_id", "description", "metadata")
+"""Those that may be rewritten when a person is erased (``audit.redaction``)."""
 
 
 def entry_of(timestamp: datetime, *columns: Any) -> dict[str, Any]:

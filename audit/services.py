@@ -15,7 +15,7 @@ from audit.diffs.identity import identity_of
 from audit.inserting import insert
 from audit.masking import masked, masked_text, printable
 from audit.models import Event
-from audit.proof.canonical import PURPOSE, canonical
+from audit.proof.canonical import PURPOSE, REDACTED_PURPOSE, canonical
 from audit.proof.rows import ADDED
 from secrets_vault.sealing import authenticate, is_authentic
 from temps.lib.actor import Actor, ActorKind
@@ -101,8 +101,10 @@ def is_ours(event: Event) -> bool:
         data = canonical(event.as_entry())
     except (TypeError, ValueError):
         return False
-    hidden = not ADDED.isdisjoint(event.metadata)
-    return not hidden and event.code is not None and is_authentic(data, event.code, purpose=PURPOSE)
+    code = event.code
+    if code is None or not ADDED.isdisjoint(event.metadata):
+        return False
+    return any(is_authentic(data, code, purpose=purpose) for purpose in (PURPOSE, REDACTED_PURPOSE))
 
 
 def _details(actor: Actor, action: Action, metadata: dict[str, Any]) -> dict[str, Any]:

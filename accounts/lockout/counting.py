@@ -40,7 +40,7 @@ class Limit:
         return 0 if over < 0 else min(2 ** min(over, 20), self.longest)
 
 
-HERE = Limit(free=5, longest=900)
+HERE = Limit(free=6, longest=900)
 """For one account from one network."""
 NETWORK = Limit(free=30, longest=60)
 """For one network, whatever account is tried: an office behind one address waits a minute at most."""
@@ -48,8 +48,9 @@ LOCKED_AFTER = 50
 """Tries at one account from all networks that it does not know, within :data:`REMEMBERED`."""
 LOCKED_FOR = (900, 1800, 3600)
 """Seconds that the first lockout lasts, the next within a day, and each that follows."""
-CAPTCHA_HERE, CAPTCHA_NETWORK, CAPTCHA_ACCOUNT = 3, 10, 20
-"""Tries from which on the page asks for a proof of work: in this account from here, from here, in this account."""
+CAPTCHA_HERE, CAPTCHA_NETWORK, CAPTCHA_ACCOUNT = 5, 10, 20
+"""Tries from which on the page asks for a proof of work: in this account from here, from here, in this account. As many
+are failures that were recorded, so the shipped alert about failed sign-ins has five to go by."""
 
 _own = LocMemCache("sign-in", {"OPTIONS": {"MAX_ENTRIES": 100_000}})
 

@@ -12,13 +12,22 @@ from temps.lib.actor import Actor
 
 
 @dataclass(frozen=True, slots=True)
+class Erased:
+    """Who a person was whose account is gone."""
+
+    id: str
+    email: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Holder:
     name: str
     """What its part of the archive is called."""
     export: Callable[[User], Any]
     """What it holds on this person, as plain JSON without secrets."""
-    erase: Callable[[User, str, Actor], None] | None = None
-    """Forget the person, in the transaction of the erasure and before the account goes; the text is the pseudonym. None
+    erase: Callable[[Erased, Actor], None] | None = None
+    """Forget the person: last in the transaction of the erasure, when the account is gone and that is recorded. None
     where all of it goes with the account (``on_delete=CASCADE``)."""
 
 

@@ -8,7 +8,7 @@ from django.apps import apps
 from django.db import models, transaction
 
 from accounts.models import User
-from accounts.privacy.holders import holders
+from accounts.privacy.holders import Erased, holders
 from audit.actions import Action
 from audit.services import record
 from rbac.permissions import Permission
@@ -52,12 +52,13 @@ def erase_person(user: User, *, confirm: str, actor: Actor) -> str:
     for grant in user.grants.select_related("project").order_by("project_id"):
         refuse_last_of(grant)
     pseudonym = f"{user.public_id}@{ERASED}"
+    person = Erased(user.public_id, user.email, user.name)
+    _replace_labels(user.email, pseudonym)
+    user.delete()
+    record(actor, Action.USER_ERASE, ("user", person.id), f"erased the account {person.id}")
     for holder in holders():
         if holder.erase is not None:
-            holder.erase(user, pseudonym, actor)
-    _replace_labels(user.email, pseudonym)
-    record(actor, Action.USER_ERASE, ("user", user.public_id), f"erased the account {user.public_id}")
-    user.delete()
+            holder.erase(person, actor)
     return pseudonym
 
 

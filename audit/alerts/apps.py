@@ -9,12 +9,14 @@ class AlertsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from audit.alerts import states  # registers the states of the audit log itself
+        from audit.alerts import forgetting, states
         from audit.alerts.models import Channel, Rule
         from audit.alerts.shipped import install
         from audit.diffs import track
+        from audit.redaction import places
 
         states.watch()
+        places.register(forgetting.forget)
         post_migrate.connect(install, sender=self, dispatch_uid="audit.alerts.shipped")
         track(Rule)
         track(Channel, exclude=["failures", "last_error", "next_try_at", "delivered_at"])

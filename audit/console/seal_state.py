@@ -7,7 +7,8 @@ from datetime import timedelta
 
 from audit.models import Checkpoint, Event, Tree
 from audit.proof.keys import verifiers
-from audit.proof.notes import CheckpointText
+from audit.proof.notes import CheckpointText, RedactionText
+from audit.proof.redactions import covering
 from audit.strangers import SINCE, is_stand_in
 from rbac.permissions import Permission
 from rbac.services import allowed
@@ -84,7 +85,19 @@ def _sealed(position: int, *, reads_all: bool) -> SealState:
     size = f", over the first {checkpoint.size} entries" if reads_all else ""
     when = f"{checkpoint.time:%Y-%m-%d %H:%M:%S} UTC"
     text = f"Covered by the signed checkpoint of {when}{size}, and by every later one."
-    return SealState("sealed", title, text, "verified_user")
+    return SealState("sealed", title, f"{text}{_redacted(position)}", "verified_user")
+
+
+def _redacted(position: int) -> str:
+    """That the entry was redacted, if it was; that it fits the statement about that, verification says."""
+    said = [one for _position, one in covering(position, position + 1)]
+    tree = Tree.objects.filter(pk=1).defer("failed_at").first()
+    try:
+        text = RedactionText.opened(said[-1].note, verifiers(tree)) if said and tree is not None else None
+    except (BadSignature, TempsError):
+        return " Whether it was redacted cannot be told: temps audit verify says more."
+    when = f"{text.time:%Y-%m-%d %H:%M:%S} UTC" if text else ""
+    return f" Redacted for an erased person: what it says now was signed at {when}." if text else ""
 
 
 def _covering(position: int) -> CheckpointText | None:

@@ -43,11 +43,20 @@ class Noticed:
 
 def take() -> list[Noticed]:
     """What was noticed since the last call in this transaction, in order; each once."""
-    calls = [entry[1] for entry in connection.run_on_commit]
-    found = [call for call in calls if isinstance(call, Noticed) and not call.taken]
+    found = _waiting()
     for one in found:
         one.taken = True
     return found
+
+
+def is_waiting() -> bool:
+    """Whether something was noticed that no event of this transaction has taken yet."""
+    return bool(_waiting())
+
+
+def _waiting() -> list[Noticed]:
+    calls = [entry[1] for entry in connection.run_on_commit]
+    return [call for call in calls if isinstance(call, Noticed) and not call.taken]
 
 
 def join(found: Sequence[Noticed], *, event: str, request_id: str) -> None:

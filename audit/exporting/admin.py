@@ -30,6 +30,7 @@ LABELS = {
 
 @admin.register(Export)
 class ExportAdmin(ServiceAdmin):
+    step_up = frozenset({"add"})
     permission_to_view = Permission.AUDIT_EXPORT
     permission_to_add = Permission.AUDIT_EXPORT
     list_display = ("days", "format", "standing", "percent", "created_at", "files")

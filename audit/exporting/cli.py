@@ -98,6 +98,8 @@ def _tell(report: Report) -> None:
     print(f"whole: {_entries(said.end - said.first)}{retired}: all that the log {said.origin} sealed {begin} {end}")
     if said.end > said.first:
         print(f"they are its entries {said.first} to {said.end - 1}, in their order, and nothing is missing or changed")
+    if report.redacted:
+        print(f"{_entries(report.redacted)} of them redacted for erased persons, under signed statements about that")
     print(f"exported at {clock.iso(said.time)} by {said.label} for {said.start_date} to {said.end_date} (UTC)")
     if _ended_early(report):
         print("these days were not over: what was sealed after the time above is not in the file")
@@ -118,6 +120,7 @@ def _as_data(report: Report) -> dict[str, object]:
         "sealedUntil": clock.iso(until.time) if until else None,
         "daysWereOver": not _ended_early(report),
         "verified": report.verified,
+        "redacted": report.redacted,
         "retired": report.retired,
         "problem": problem and {"position": problem.position, "eventId": problem.event or None, "what": str(problem)},
     }

@@ -28,6 +28,7 @@ from audit.proof.tiles import MissingHash
 from audit.services import record
 from rbac.permissions import Permission
 from rbac.services import require
+from rbac.step_up import require_recent
 from temps.lib import clock, ids
 from temps.lib.actor import Actor
 from temps.lib.errors import Conflict, Invalid, NotFound, TempsError, Unavailable
@@ -91,6 +92,7 @@ def request_export(
     """
     require(actor, Permission.AUDIT_EXPORT)
     require(actor, Permission.AUDIT_READ)
+    require_recent(actor)
     if file_format not in ExportFormat.values:
         raise Invalid(f"exports are written as {', '.join(ExportFormat.values)}", field="format")
     if end < start:
@@ -172,7 +174,8 @@ def continue_exports(*, actor: Actor) -> None:
     left = Q(state=ExportState.PENDING, created_at__lt=clock.now() - LOST_AFTER) | _abandoned()
     for public_id in Export.objects.filter(left).order_by("id").values_list("public_id", flat=True)[:10]:
         run_export(public_id, actor=actor)
-    _remove_old_files()
+    _expire_old()
+    remove_files()
 
 
 def export_by_id(public_id: str, *, actor: Actor) -> Export:
@@ -250,16 +253,30 @@ def _hold(export: Export) -> None:
         raise Overtaken
 
 
-def _remove_old_files() -> None:
-    for export in Export.objects.filter(state=ExportState.DONE, finished_at__lt=clock.now() - KEEP).iterator(100):
-        with contextlib.suppress(Unavailable):  # no file of ours, none to remove
-            file = file_of(export)
-            for path in filter(None, (file, proof_beside(file, export.format))):
+def _expire_old() -> None:
+    old = Export.objects.filter(state=ExportState.DONE, finished_at__lt=clock.now() - KEEP)
+    old.update(state=ExportState.EXPIRED)
+
+
+def remove_files() -> None:
+    """Remove the files of exports that have expired, and drafts that nobody writes any more."""
+    directory = Path(settings.DATA_DIR) / "exports"
+    found = {path.name.lstrip(".").partition(".")[0] for path in directory.glob("*exp_*")}
+    for export in filter(is_ours, Export.objects.filter(public_id__in=found)):
+        unwanted = [draft for draft in directory.glob(f".{export.public_id}.*") if not _is_being_written(draft, export)]
+        with contextlib.suppress(Unavailable, OSError):  # what cannot be removed now is tried again
+            if export.state == ExportState.EXPIRED:
+                file = file_of(export)
+                unwanted += filter(None, (file, proof_beside(file, export.format)))
+            for path in unwanted:
                 path.unlink(missing_ok=True)
-        Export.objects.filter(pk=export.pk).update(state=ExportState.EXPIRED)
-    for draft in (Path(settings.DATA_DIR) / "exports").glob(".*"):
+    for draft in directory.glob(".*"):
         if time.time() - draft.stat().st_mtime > timedelta(days=1).total_seconds():
             draft.unlink(missing_ok=True)
+
+
+def _is_being_written(draft: Path, export: Export) -> bool:
+    return export.state == ExportState.RUNNING and draft.name.endswith(f".{export.claim}")
 
 
 def _nobody_watches(_done: int, _total: int) -> None:

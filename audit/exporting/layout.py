@@ -41,6 +41,9 @@ class Proof:
     before: str = ""
     checkpoints: list[str] = field(default_factory=list)
     retired: list[str] = field(default_factory=list)
+    redacted: list[str] = field(default_factory=list)
+    rewritten: list[list[tuple[int, bytes]]] = field(default_factory=list)
+    """What each of the statements in ``redacted`` is about: positions, and the hashes of the entries there."""
     path: Path = Path()
     leaves_at: int = 0
     ending: str = ""
@@ -61,7 +64,8 @@ def read_proof(path: Path, offset: int = 0, ending: str = "") -> Proof:
     """The proof in ``path``, which begins at ``offset`` and is followed by ``ending``."""
     with path.open("rb") as file:
         file.seek(offset)
-        if _line(file) != proof.opening():
+        form = _line(file)
+        if form not in (proof.opening(), proof.opening(proof.BEFORE_REDACTIONS)):
             raise Malformed("there is no proof of an export in it")
         export = _member(file, "export")
         peaks = _member(file, "peaks")
@@ -71,6 +75,9 @@ def read_proof(path: Path, offset: int = 0, ending: str = "") -> Proof:
         found = Proof(export, [one for peak in peaks for one in _hashes(peak, 1)], before or "", path=path)
         found.checkpoints = list(_list(file, "checkpoints"))
         found.retired = list(_list(file, "retired"))
+        if form == proof.opening():
+            found.redacted = list(_list(file, "redacted"))
+            found.rewritten = [_rewritten(item) for item in _list(file, "rewritten")]
         if _line(file) != '"leaves":[':
             raise Malformed("the proof is not laid out as Temps writes it")
         found.leaves_at, found.ending = file.tell(), ending
@@ -176,6 +183,18 @@ def _string(line: str, *, last: bool) -> str:
     if not isinstance(value, str) or proof.text(value) + ("" if last else ",") != line:
         raise Malformed("the proof is not laid out as Temps writes it")
     return value
+
+
+def _rewritten(encoded: str) -> list[tuple[int, bytes]]:
+    length = 8 + HASH_BYTES
+    try:
+        data = base64.b64decode(encoded, validate=True)
+    except (binascii.Error, ValueError):
+        data = b""
+    if not data or len(data) % length or proof.encoded([data]) != encoded:
+        raise Malformed("the proof is not laid out as Temps writes it")
+    rows = [data[at : at + length] for at in range(0, len(data), length)]
+    return [(int.from_bytes(row[:8], "big"), row[8:]) for row in rows]
 
 
 def _hashes(encoded: Any, count: int) -> list[bytes]:

@@ -10,6 +10,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, islice
+from operator import itemgetter
 from pathlib import Path
 
 from audit.exporting.coverage import first_moment
@@ -18,10 +19,11 @@ from audit.exporting.layout import Malformed, Proof, entry_lines, find_middle, r
 from audit.exporting.statement import ExportText
 from audit.models import ExportFormat
 from audit.proof.canonical import canonical
-from audit.proof.checking import Problem
-from audit.proof.merkle import Frontier, leaf_hash
-from audit.proof.notes import CheckpointText, RetirementText
+from audit.proof.merkle import Frontier, leaf_hash, root_of
+from audit.proof.notes import CheckpointText, RedactionText, RetirementText
+from audit.proof.redactions import covered
 from audit.proof.tiles import TILE
+from audit.proof.verdict import Problem
 from temps.lib import clock
 from temps.lib.errors import Invalid
 from temps.lib.signing import BadSignature, Verifier
@@ -46,6 +48,8 @@ class Report:
     until: CheckpointText | None = None
     """The checkpoint after the last entry; None for a log without entries."""
     verified: int = 0
+    redacted: int = 0
+    """Entries as they were redacted for an erased person before the export was made."""
     retired: int = 0
     problem: Problem | None = None
 
@@ -74,7 +78,7 @@ def verify_file(path: Path, keys: Keys, *, proof: Path | None = None, progress: 
         report.problem = wrong.problem
     except Malformed as error:
         said = report.statement
-        unlike = said is not None and said.format != ExportFormat.JSON and not report.verified
+        unlike = said is not None and said.format != ExportFormat.JSON and not report.verified + report.redacted
         or_else = f", or its proof belongs to another ({_named(said)})" if said is not None and unlike else ""
         report.problem = Problem(f"this is not a whole export{or_else}: {error}")
     except OSError as error:
@@ -115,6 +119,7 @@ class _Verification:
         self.reach = list(accumulate((text.last for text in self.retired), max))
         self.fitting = self.first
         """How far the hashes of the proof fit what was signed."""
+        self.redacted = self._redactions()
 
     def go(self) -> None:
         unsound = self._follow_hashes(self._checkpoints())
@@ -158,6 +163,24 @@ class _Verification:
         if retired.origin != self.said.origin:
             raise Wrong("a statement about retired entries is about another log")
         return retired
+
+    def _redactions(self) -> dict[int, bytes]:
+        """The hashes that redacted entries have now, by position; of two statements the later one counts."""
+        if len(self.proof.redacted) != len(self.proof.rewritten):
+            raise Wrong("the proof has another number of statements about redacted entries than it should")
+        signed: list[tuple[int, dict[int, bytes]]] = []
+        for note, rows in zip(self.proof.redacted, self.proof.rewritten, strict=True):
+            try:
+                text = RedactionText.opened(note, self.keys)
+            except BadSignature as error:
+                raise Wrong(f"a statement about redacted entries does not count: {error}") from None
+            if text.origin != self.said.origin:
+                raise Wrong("a statement about redacted entries is about another log")
+            if (len(rows), root_of(covered(*row) for row in rows)) != (text.count, text.root):
+                raise Wrong("a statement about redacted entries is not about those that stand beside it")
+            if text.time <= self.said.time:  # what was redacted only after the export was made is in it as it was
+                signed.append((text.number, dict(rows)))
+        return {at: leaf for _number, rows in sorted(signed, key=itemgetter(0)) for at, leaf in rows.items()}
 
     def _checkpoints(self) -> list[CheckpointText]:
         """Those of the proof, in order; the last is where the export ends."""
@@ -205,10 +228,11 @@ class _Verification:
     def _compare(self) -> None:
         lines = self._lines()
         line = next(lines, None)
-        leaves = self.proof.leaves(self.first, self.end)
+        leaves = self._leaves_now()
         for position, leaf in enumerate(leaves, self.first):
             if line is not None and line.leaf == leaf:
-                self.report.verified += 1
+                self.report.redacted += position in self.redacted
+                self.report.verified += position not in self.redacted
                 line = next(lines, None)
             elif self._is_retired(position):
                 self.report.retired += 1
@@ -218,6 +242,11 @@ class _Verification:
                 self.progress(position - self.first, self.end - self.first)
         if line is not None:
             raise Wrong("was put in: the export ends before it", self.end, line.event)
+
+    def _leaves_now(self) -> Iterator[bytes]:
+        """The hashes that the entries of the file should have."""
+        for position, leaf in enumerate(self.proof.leaves(self.first, self.end), self.first):
+            yield self.redacted.get(position, leaf)
 
     def _lines(self) -> Iterator[_Line]:
         for line in entry_lines(self.path, self.said):
@@ -230,7 +259,7 @@ class _Verification:
     def _wrong(self, position: int, leaf: bytes, line: _Line | None, lines: list[_Line], leaves: list[bytes]) -> Wrong:
         """As :meth:`_name`, unless the file and its proof have nothing in common."""
         beside = self.proof.path != self.path
-        if beside and line is not None and not self.report.verified:
+        if beside and line is not None and not self.report.verified + self.report.redacted:
             known = {leaf, *leaves}
             if not any(one.leaf in known for one in (line, *lines)):
                 return Wrong(
@@ -253,6 +282,9 @@ class _Verification:
             return Wrong(f"is missing: the file goes on with entry {its_place}", position)
         if comes_later:
             return Wrong("has something before it that was put in", position, line.event)
+        if position in self.redacted:
+            what = "was redacted for an erased person, and is not what it said from then on"
+            return Wrong(f"{what}: it was changed, or put back", position, line.event)
         return Wrong("is not what was sealed: it was changed, or put in another's place", position, line.event)
 
     def _is_retired(self, position: int) -> bool:

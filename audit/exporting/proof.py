@@ -1,9 +1,9 @@
 """What an outsider needs besides the entries, in lines: written and read without ever holding all of it.
 
 It is one JSON document: the signed statement about the export, the peaks of the tree before the first entry, the signed
-checkpoints at both ends and some between, statements about retired entries, and the hash of every entry, one tile (256
-hashes) a line. The hashes prove nothing by themselves: they lead from the peaks to the signed roots, and name the
-first entry that differs.
+checkpoints at both ends and some between, statements about retired and redacted entries, and the hash of every entry as
+it was sealed, one tile (256 hashes) a line. The hashes prove nothing by themselves: they lead from the peaks to the
+signed roots, and name the first entry that differs.
 """
 
 from __future__ import annotations
@@ -13,10 +13,12 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from audit.models import Checkpoint, Retirement, Tile
+from audit.models import Checkpoint, RedactedEntry, Redaction, Retirement, Tile
 from audit.proof.tiles import TILE, MissingHash, Tiles, split
 
-FORMAT = "temps-audit-proof/1"
+FORMAT = "temps-audit-proof/2"
+BEFORE_REDACTIONS = "temps-audit-proof/1"
+"""As it was written before there were redactions; such files verify for ever."""
 APART = TILE
 """Entries between two of the checkpoints that are carried, at least."""
 READ = 64
@@ -40,11 +42,15 @@ def lines(statement: str, first: int, end: int) -> Iterator[str]:
     yield from _list("checkpoints", _checkpoints(first, end))
     touching = Retirement.objects.filter(first__lt=end, last__gte=first).order_by("first", "id")
     yield from _list("retired", iter(touching.values_list("note", flat=True)))
+    touched = RedactedEntry.objects.filter(position__gte=first, position__lt=end).values("redaction").distinct()
+    numbers = list(touched.order_by("redaction").values_list("redaction", flat=True))
+    yield from _list("redacted", (Redaction.objects.get(number=number).note for number in numbers))
+    yield from _list("rewritten", (_rewritten(number) for number in numbers))
     yield from _list("leaves", (encoded(hashes) for hashes in leaves(first, end)), last=True)
 
 
-def opening() -> str:
-    return f'{{"format":"{FORMAT}",'
+def opening(form: str = FORMAT) -> str:
+    return f'{{"format":"{form}",'
 
 
 def member(name: str, value: Any) -> str:
@@ -57,6 +63,12 @@ def text(value: Any) -> str:
 
 def encoded(hashes: list[bytes]) -> str:
     return base64.b64encode(b"".join(hashes)).decode("ascii")
+
+
+def _rewritten(number: int) -> str:
+    """What one statement is about: of each entry its position, as eight bytes, and its hash."""
+    rows = RedactedEntry.objects.filter(redaction=number).order_by("position").values_list("position", "leaf")
+    return encoded([position.to_bytes(8, "big") + bytes(leaf) for position, leaf in rows])
 
 
 def _list(name: str, items: Iterator[str], *, last: bool = False) -> Iterator[str]:

@@ -16,6 +16,7 @@ from rest_framework.views import APIView
 from audit.proof.keys import verifiers
 from audit.proof.models import Checkpoint, Tree
 from audit.proof.proofs import consistency, inclusion
+from audit.proof.redactions import Covering
 from audit.reading import event_by_id
 from rbac.guards import Access, actor_of
 from rbac.permissions import Permission
@@ -41,12 +42,20 @@ class CheckpointOut(serializers.ModelSerializer[Checkpoint]):
         fields = ("size", "created_at", "note")
 
 
+class RedactionProofOut(serializers.Serializer[Any]):
+    leaf = serializers.CharField(help_text="The hash of the entry as it stands now: " + HASH)
+    statement = serializers.CharField(help_text="The signed note whose root the path leads to.")
+    place = serializers.IntegerField(help_text="Which leaf of the statement is about this entry, from 0.")
+    path = serializers.ListField(child=serializers.CharField(), help_text="The audit path within the statement.")
+
+
 class InclusionOut(serializers.Serializer[Any]):
     entry = serializers.DictField(help_text="Its form by RFC 8785, after a byte 0, is what the leaf is the SHA-256 of.")
     position = serializers.IntegerField()
-    leaf = serializers.CharField(help_text=HASH)
+    leaf = serializers.CharField(help_text="The hash that was sealed: " + HASH)
     path = serializers.ListField(child=serializers.CharField(), help_text="The audit path of RFC 6962, 2.1.1.")
     checkpoint = serializers.CharField(help_text="The signed note whose root the path leads to.")
+    redaction = RedactionProofOut(allow_null=True, help_text="Where the entry was redacted for an erased person.")
 
 
 class ConsistencyIn(serializers.Serializer[Any]):
@@ -105,6 +114,7 @@ class InclusionProof(APIView):
                 "leaf": _base64(proof.leaf),
                 "path": [_base64(step) for step in proof.path],
                 "checkpoint": proof.checkpoint,
+                "redaction": None if proof.redaction is None else _redaction(proof.redaction),
             }
         )
 
@@ -121,6 +131,15 @@ class ConsistencyProof(APIView):
         first, second = asked.validated_data["first"], asked.validated_data["second"]
         path = [_base64(step) for step in consistency(first, second)]
         return Response({"first": first, "second": second, "path": path})
+
+
+def _redaction(said: Covering) -> dict[str, object]:
+    return {
+        "leaf": _base64(said.leaf),
+        "statement": said.note,
+        "place": said.place,
+        "path": [_base64(step) for step in said.path],
+    }
 
 
 def _base64(value: bytes) -> str:

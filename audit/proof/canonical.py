@@ -9,6 +9,9 @@ import rfc8785
 
 PURPOSE = "audit-event"
 """What the code of an event is made for (``secrets_vault.sealing.authenticate``)."""
+REDACTED_PURPOSE = "audit-event-redacted"
+"""The same for an event that was redacted. The sealer does not take this one, so that a redacted entry which retention
+has removed cannot be put in again to be sealed as a new one."""
 FAST = orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER
 
 

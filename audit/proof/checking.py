@@ -2,7 +2,8 @@
 
 The walk reads every entry in its sealed order, hashes it as the sealer did, and compares three times: with the stored
 leaf (which names the entry that differs), with the root of every checkpoint it passes, and with the checkpoints that
-are kept outside the database, which someone who rewrites the database cannot rewrite along.
+are kept outside the database, which someone who rewrites the database cannot rewrite along. What was redacted for an
+erased person is held against the signed statement about that, and the statements against what the log tells of them.
 """
 
 from __future__ import annotations
@@ -10,74 +11,31 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
 from itertools import pairwise
-from typing import Any
 
+from audit.actions import Action
 from audit.masking import printable
-from audit.models import ENTRY_COLUMNS, Event
+from audit.models import ENTRY_COLUMNS
 from audit.proof import witness
 from audit.proof.hashing import OPERATION, Hashed, hashed, leaf_of, rows_of
 from audit.proof.merkle import HASH_BYTES, Frontier
 from audit.proof.models import Checkpoint, Retirement, Tile, Tree
 from audit.proof.notes import CheckpointText, RetirementText
-from audit.proof.replays import Replays
-from audit.proof.rows import Row, entry, read
-from audit.proof.sealer import sifted
-from audit.proof.tiles import TILE, Tiles, split
+from audit.proof.redactions import Misfit, Redactions
+from audit.proof.rows import Row, entry
+from audit.proof.strays import look_at_the_rest, look_at_unsealed
+from audit.proof.tiles import TILE, split
+from audit.proof.verdict import Verdict, Wrong
 from temps.lib import clock
 from temps.lib.signing import BadSignature, Verifier
 
 CHUNK = 16 * TILE
 """Entries in memory at a time."""
 
+ANNOUNCED = "statements"
+"""In the metadata of an entry about a redaction: how many statements there were with it."""
 Progress = Callable[[int, int], None]
 """Called with the entries read and the entries in all."""
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """``position`` is that of the first entry concerned; None where it is not about a sealed entry."""
-
-    what: str
-    position: int | None = None
-    event: str = ""
-
-    def __str__(self) -> str:
-        event = f" ({self.event})" if self.event else ""
-        return self.what if self.position is None else f"entry {self.position}{event} {self.what}"
-
-
-@dataclass(slots=True)
-class Verdict:
-    """What was found. No problem means that every entry is as it was when it was sealed."""
-
-    origin: str = ""
-    size: int = 0
-    """Entries that the log should have."""
-    verified: int = 0
-    retired: int = 0
-    unsealed: int = 0
-    """Entries that wait to be sealed, of which nothing can be said yet."""
-    checkpoints: int = 0
-    signed_at: datetime | None = None
-    """The time of the newest checkpoint that fits."""
-    problems: list[Problem] = field(default_factory=list)
-    entries: list[dict[str, Any]] = field(default_factory=list)
-    """Those that were asked for, as they were when they were found to be as sealed."""
-
-    @property
-    def whole(self) -> bool:
-        return not self.problems
-
-
-class Wrong(Exception):
-    """The walk ends here."""
-
-    def __init__(self, what: str, position: int | None = None, event: str = "") -> None:
-        super().__init__(what)
-        self.problem = Problem(what, position, event)
 
 
 def verify_log(
@@ -103,13 +61,13 @@ def verify_log(
             verdict.origin, verdict.size = tree.origin, tree.size
             walk = _Walk(tree, verifiers, kept, verdict, frozenset(operations))
             walk.go(processes, progress or (lambda _done, _all: None))
-            _look_at_the_rest(verdict)
+            look_at_the_rest(verdict)
         elif kept:
             raise Wrong("is missing, as is everything: this database was never sealed, yet there is a checkpoint", 0)
     except Wrong as wrong:
         verdict.problems.append(wrong.problem)
     if tree is not None:
-        _look_at_unsealed(tree, verdict)
+        look_at_unsealed(tree, verdict)
     return verdict
 
 
@@ -131,6 +89,9 @@ class _Walk:
         stored = list(Checkpoint.objects.order_by("size").values_list("note", flat=True))
         self.signed = sorted({self._signed(note) for note in (*stored, *kept)}, key=lambda signed: signed.size)
         self.retired = self._retirements()
+        self.redactions = self._redactions()
+        self.announced = 0
+        """How many statements about redacted entries there are by the entries that tell of them."""
         verdict.checkpoints = len(self.signed)
 
     def _signed(self, note: str) -> CheckpointText:
@@ -151,15 +112,28 @@ class _Walk:
         except BadSignature as error:
             raise Wrong(f"a statement about retired entries does not count: {error}") from None
 
+    def _redactions(self) -> Redactions:
+        try:
+            found = Redactions(self.tree.origin, self.verifiers)
+        except Misfit as error:
+            raise Wrong(f"what is signed about redacted entries does not count: {error}") from None
+        self.verdict.redacted_at = found.newest
+        return found
+
     def go(self, processes: int, progress: Progress) -> None:
         if self.tree.size and not self.signed:
             raise Wrong("the checkpoints of the log are gone")
         size = self.verdict.size = max(self.tree.size, self.signed[-1].size if self.signed else 0)
-        with hashed(size, CHUNK, processes, self.operations) as found:
+        with hashed(size, CHUNK, processes, {*self.operations, Action.AUDIT_REDACT}) as found:
             self._pass(found, progress)
         if self.fitting != size:
             raise Wrong("and all that follow were put in: no checkpoint was signed that covers them", self.fitting)
         self._look_for_repetitions()
+        if self.announced > self.redactions.count and not self.redactions.is_outdated():
+            raise Wrong(
+                f"the log tells of {self.announced} statements about redacted entries, and the last that is there is "
+                f"{self.redactions.count}"
+            )
 
     def _pass(self, found: Iterable[Hashed], progress: Progress) -> None:
         waiting = list(reversed(self.signed))
@@ -208,29 +182,50 @@ class _Walk:
         tiles = Tile.objects.filter(level=0, index__gte=start // TILE, index__lt=-(-end // TILE)).order_by("index")
         stored = b"".join(map(bytes, tiles.values_list("hashes", flat=True)))[: (end - start) * HASH_BYTES]
         self.prefixes.extend(memoryview(stored[: len(stored) & -HASH_BYTES]).cast("Q")[:: HASH_BYTES // 8])
-        if hashes is not None and hashes == stored:
-            self.verdict.verified += end - start
-            self.verdict.entries += [entry(row[1:]) for row in asked_for]
+        expected, redacted = self.redactions.applied(start, end, stored)
+        if hashes is not None and hashes == expected:
+            self.verdict.verified += end - start - redacted
+            self.verdict.redacted += redacted
+            self._heard(asked_for)
             return split(stored), None
-        return self._one_by_one(start, end, rows_of(start, end), split(stored))
+        return self._one_by_one(start, end, split(stored))
 
-    def _one_by_one(
-        self, start: int, end: int, rows: Sequence[Row], stored: Sequence[bytes]
-    ) -> tuple[list[bytes], Wrong | None]:
+    def _heard(self, rows: Iterable[Row]) -> None:
+        """Note what was asked for of these entries, and what they tell of redactions."""
+        for row in rows:
+            told = entry(row[1:])
+            if row[OPERATION] in self.operations:
+                self.verdict.entries.append(told)
+            statements = told["metadata"].get(ANNOUNCED) if row[OPERATION] == Action.AUDIT_REDACT else None
+            if isinstance(statements, int):
+                self.announced = max(self.announced, statements)
+
+    def _rows(self, start: int, end: int) -> dict[int, list[Row]]:
+        """The rows as they stand now, by position; meanwhile some may have been redacted, or removed."""
+        rows = rows_of(start, end)
+        while self.redactions.is_outdated():
+            self.redactions = self._redactions()
+            rows = rows_of(start, end)
         if len(rows) < end - start:
-            self.retired = self._retirements()  # some may have been removed since the walk began
+            self.retired = self._retirements()
         found: dict[int, list[Row]] = {}
         for row in rows:
             found.setdefault(row[0], []).append(row)
+        return found
+
+    def _one_by_one(self, start: int, end: int, stored: Sequence[bytes]) -> tuple[list[bytes], Wrong | None]:
+        found = self._rows(start, end)
         for position in range(start, end):
             leaf = stored[position - start] if position - start < len(stored) else None
             here = found.get(position, [])
             if not here and leaf is not None and self._is_retired(position):
                 self.verdict.retired += 1
                 continue
-            if len(here) == 1 and leaf is not None and leaf_of(here[0]) == leaf:
-                self.verdict.verified += 1
-                self.verdict.entries += [entry(row[1:]) for row in here if row[OPERATION] in self.operations]
+            redacted = self.redactions.leaf(position)
+            if len(here) == 1 and leaf is not None and leaf_of(here[0]) == (redacted or leaf):
+                self.verdict.redacted += redacted is not None
+                self.verdict.verified += redacted is None
+                self._heard(row for row in here if row[OPERATION] in {*self.operations, Action.AUDIT_REDACT})
                 continue
             places = {leaf: start + number for number, leaf in enumerate(stored)}
             return list(stored[: position - start]), self._wrong(position, here, leaf, places)
@@ -245,6 +240,9 @@ class _Walk:
             return Wrong("stands there more than once", position, event)
         if leaf is None:
             return Wrong("has lost its stored hash, which temps audit recover computes anew", position, event)
+        if self.redactions.leaf(position) is not None:
+            again = "stands there as it was before" if leaf_of(here[0]) == leaf else "was changed since"
+            return Wrong(f"was redacted for an erased person, and {again}", position, event)
         moved = places.get(leaf_of(here[0]) or b"")
         if moved is not None:
             return Wrong(f"is the one that was sealed as entry {moved}: entries were removed or moved", position, event)
@@ -266,26 +264,3 @@ class _Walk:
 
 
 PUBLIC_ID = 1 + ENTRY_COLUMNS.index("public_id")
-
-
-def _look_at_the_rest(verdict: Verdict) -> None:
-    """Rows that the walk does not come by. The log may have grown meanwhile."""
-    sealed = Event.objects.filter(position__isnull=False).order_by()
-    last = sealed.order_by("-position").first()
-    if last is not None and last.position is not None and last.position >= Tree.objects.get().size:
-        raise Wrong("was put in: the log ends before it", last.position, last.public_id)
-    if sealed.filter(position__lt=verdict.size).count() > verdict.verified:
-        raise Wrong("a row was put in that stands between entries, or before the first")
-
-
-def _look_at_unsealed(tree: Tree, verdict: Verdict) -> None:
-    """Events that wait, and those that wait for ever because Temps did not write them."""
-    replays = Replays(Tiles().frontier(tree.size)) if verdict.whole else None
-    unsealed = read(Event.objects.filter(position=None).order_by("id"), "id", "code")
-    for start in range(0, len(unsealed), CHUNK):
-        for row, leaf in sifted(unsealed[start : start + CHUNK], tree, replays):
-            if leaf is not None:
-                verdict.unsealed += 1
-            elif Event.objects.filter(pk=row[0], position=None).exists():  # else it has been sealed since it was read
-                what = f"the event {row[1 + PUBLIC_ID]} was not written by Temps as it stands, or was put in again"
-                verdict.problems.append(Problem(what))

@@ -8,12 +8,13 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from audit.proof.checking import Verdict, verify_log
+from audit.proof.checking import verify_log
 from audit.proof.hashing import PROCESSES
 from audit.proof.keys import verifiers
 from audit.proof.models import Tree
 from audit.proof.notes import CheckpointText
 from audit.proof.proofs import newest_checkpoint
+from audit.proof.verdict import Verdict
 from temps.lib import clock
 from temps.lib.cli import printable, show_json
 from temps.lib.errors import Invalid, NotFound
@@ -87,6 +88,9 @@ def _tell(verdict: Verdict) -> None:
         print(f"whole: {_entries(verdict.verified)} as sealed{retired}; newest checkpoint of {signed}")
     elif signed:
         print(f"before that, {_entries(verdict.verified)} as sealed; the last checkpoint that fits is of {signed}")
+    if verdict.redacted:
+        when = f", the last on {clock.iso(verdict.redacted_at)}" if verdict.redacted_at else ""
+        print(f"redacted for erased persons: {_entries(verdict.redacted)}; what they say now was signed{when}")
     if verdict.unsealed:
         print(f"not sealed yet: {_entries(verdict.unsealed)}")
 
@@ -101,6 +105,8 @@ def _as_data(verdict: Verdict) -> dict[str, object]:
         "origin": verdict.origin,
         "size": verdict.size,
         "verified": verdict.verified,
+        "redacted": verdict.redacted,
+        "redactedAt": clock.iso(verdict.redacted_at) if verdict.redacted_at else None,
         "retired": verdict.retired,
         "unsealed": verdict.unsealed,
         "checkpoints": verdict.checkpoints,

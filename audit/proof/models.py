@@ -96,3 +96,40 @@ class Retirement(models.Model):
 
     def __str__(self) -> str:
         return f"entries {self.first} to {self.last}"
+
+
+class Redaction(models.Model):
+    """A signed statement about up to 256 entries that were redacted when a person was erased (``audit.redaction``)."""
+
+    number = models.PositiveBigIntegerField(primary_key=True, editable=False)
+    """From 1, without gaps: of two statements about one entry, the later counts."""
+    note = models.TextField(editable=False)
+    created_at = models.DateTimeField(default=clock.now, editable=False)
+
+    class Meta:
+        ordering = ("number",)
+
+    def __str__(self) -> str:
+        return f"redaction {self.number}"
+
+
+class RedactedEntry(models.Model):
+    """What one statement says of one entry. The stored tree keeps the hash that was sealed."""
+
+    redaction = models.ForeignKey(Redaction, models.PROTECT, related_name="entries", editable=False)
+    position = models.PositiveBigIntegerField(editable=False)
+    leaf = models.BinaryField(editable=False)
+    """The hash of the entry as it stands since then."""
+    sealed = models.BinaryField(editable=False)
+    """The hash as it was sealed, for ``temps audit recover``: nobody can compute it anew."""
+    place = models.PositiveSmallIntegerField(editable=False)
+    path = models.BinaryField(editable=False)
+    """Where the entry stands in the statement, and the audit path from there to its root."""
+    applied = models.BooleanField(default=False, editable=False)
+    """Whether the entry has been rewritten by it: the triggers let that happen once (``audit.triggers``)."""
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("position", "redaction"), name="redacted_once_by_a_statement"),)
+
+    def __str__(self) -> str:
+        return f"entry {self.position} by redaction {self.redaction_id}"

@@ -1,8 +1,7 @@
-"""What is signed: checkpoints, and the statements that entries were retired.
+"""What is signed: checkpoints, and the statements that entries were retired, or redacted.
 
 A checkpoint is the one of C2SP (https://c2sp.org/tlog-checkpoint): origin, size and root in lines of their own, then,
-as its extension, the time. A retirement has the same form with another second line, so that neither passes for the
-other.
+as its extension, the time. The statements have the same form with other second lines, so that none passes for another.
 """
 
 from __future__ import annotations
@@ -18,6 +17,7 @@ from temps.lib import clock
 from temps.lib.signing import BadSignature, Verifier, opened
 
 RETIRED = "retired"
+REDACTED = "redacted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +38,9 @@ class CheckpointText:
         """The checkpoint in a signed note. Raises :class:`BadSignature`, also for what is no checkpoint."""
         try:
             origin, size, root, time = opened(note, verifiers).splitlines()
-            found = cls(
-                origin,
-                _number(size),
-                base64.b64decode(root, validate=True),
-                datetime.fromisoformat(time.removeprefix("time ")).astimezone(UTC),
-            )
-        except (ValueError, binascii.Error):
+            return cls(origin, _number(size), _root(root), _time(time))
+        except ValueError:
             raise BadSignature("this is not a checkpoint of an audit log") from None
-        if len(found.root) != HASH_BYTES:
-            raise BadSignature("this is not a checkpoint of an audit log")
-        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +61,58 @@ class RetirementText:
         try:
             origin, kind, range_, time = opened(note, verifiers).splitlines()
             first, last = (_number(part) for part in range_.split(" "))
-            found = cls(origin, first, last, datetime.fromisoformat(time.removeprefix("time ")).astimezone(UTC))
+            found = cls(origin, first, last, _time(time))
         except ValueError:
             raise BadSignature("this is not a statement about retired entries") from None
         if kind != RETIRED or first > last:
             raise BadSignature("this is not a statement about retired entries")
         return found
+
+
+@dataclass(frozen=True, slots=True)
+class RedactionText:
+    """At ``time``, as the ``number``-th statement of its kind (from 1, without gaps), ``count`` entries were redacted.
+
+    ``root`` is that over what they say since then (:func:`audit.proof.redactions.covered`), by position. Where two
+    statements are about the same entry, the later number counts.
+    """
+
+    origin: str
+    number: int
+    count: int
+    root: bytes
+    time: datetime
+
+    def __str__(self) -> str:
+        root = base64.b64encode(self.root).decode("ascii")
+        return f"{self.origin}\n{REDACTED}\n{self.number} {self.count}\n{root}\ntime {clock.iso(self.time)}\n"
+
+    @classmethod
+    def opened(cls, note: str, verifiers: Sequence[Verifier]) -> RedactionText:
+        """The statement in a signed note. Raises :class:`BadSignature`, also for what is none."""
+        try:
+            origin, kind, how_many, root, time = opened(note, verifiers).splitlines()
+            number, count = (_number(part) for part in how_many.split(" "))
+            found = cls(origin, number, count, _root(root), _time(time))
+        except ValueError:
+            raise BadSignature("this is not a statement about redacted entries") from None
+        if kind != REDACTED or not number or not count:
+            raise BadSignature("this is not a statement about redacted entries")
+        return found
+
+
+def _root(text: str) -> bytes:
+    try:
+        root = base64.b64decode(text, validate=True)
+    except binascii.Error:
+        raise ValueError(text) from None
+    if len(root) != HASH_BYTES:
+        raise ValueError(text)
+    return root
+
+
+def _time(text: str) -> datetime:
+    return datetime.fromisoformat(text.removeprefix("time ")).astimezone(UTC)
 
 
 def _number(text: str) -> int:

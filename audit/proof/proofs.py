@@ -7,18 +7,21 @@ from dataclasses import dataclass
 from audit.models import Event
 from audit.proof.merkle import consistency_proof, inclusion_proof
 from audit.proof.models import Checkpoint
+from audit.proof.redactions import Covering, covering
 from audit.proof.tiles import MissingHash, Tiles
 from temps.lib.errors import Conflict, Invalid, NotFound, Unavailable
 
 
 @dataclass(frozen=True, slots=True)
 class Inclusion:
-    """``path`` leads from the hash of the entry to the root of the checkpoint (RFC 6962, section 2.1.1)."""
+    """``path`` leads from the hash that was sealed to the root of the checkpoint (RFC 6962, section 2.1.1)."""
 
     position: int
     leaf: bytes
     path: list[bytes]
     checkpoint: str
+    redaction: Covering | None
+    """Why the hash of the entry is another one now, where it was redacted."""
 
 
 def newest_checkpoint() -> Checkpoint:
@@ -41,7 +44,9 @@ def inclusion(event: Event) -> Inclusion:
     tiles = Tiles()
     try:
         path = inclusion_proof(event.position, checkpoint.size, tiles.node)
-        return Inclusion(event.position, tiles.node(0, event.position), path, checkpoint.note)
+        redactions = [one for _position, one in covering(event.position, event.position + 1)]
+        leaf, redaction = tiles.node(0, event.position), redactions[-1] if redactions else None
+        return Inclusion(event.position, leaf, path, checkpoint.note, redaction)
     except MissingHash as error:
         raise Unavailable(str(error)) from None
 

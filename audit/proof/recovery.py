@@ -14,7 +14,7 @@ from audit.actions import Action
 from audit.proof import witness
 from audit.proof.hashing import leaf_of, rows_of
 from audit.proof.keys import tree_for_update, verifiers
-from audit.proof.models import Checkpoint, Tile, Tree
+from audit.proof.models import Checkpoint, RedactedEntry, Tile, Tree
 from audit.proof.notes import CheckpointText
 from audit.proof.rows import Row
 from audit.proof.tiles import MissingHash, Tiles, extend
@@ -104,12 +104,15 @@ def _root_is(signed: CheckpointText) -> bool:
 
 
 def _rebuild(tree: Tree) -> None:
-    """Compute every stored hash anew from the entries; those of retired entries can only be kept."""
+    """Compute every stored hash anew from the entries; those of retired entries can only be kept, and those of redacted
+    ones stand beside the statements about them."""
     old, tiles = Tiles(), Tiles()
     chunks: list[list[bytes]] = []
     for start in range(0, tree.size, CHUNK):
         end = min(start + CHUNK, tree.size)
         computed = {row[0]: _leaf(row) for row in rows_of(start, end)}
+        redacted = RedactedEntry.objects.filter(position__gte=start, position__lt=end)
+        computed |= {at: bytes(sealed) for at, sealed in redacted.values_list("position", "sealed")}
         try:
             chunks.append([computed.get(at) or old.node(0, at) for at in range(start, end)])
         except MissingHash as error:

@@ -1,7 +1,7 @@
 """Telling entries that are as they were sealed from rows that merely look like it.
 
 Whatever acts on sealed entries, signs what it did or sends them on would otherwise do it for whoever can write to the
-database.
+database. An entry that was redacted for an erased person is vouched for as the statement about that has it.
 """
 
 from __future__ import annotations
@@ -15,12 +15,14 @@ from audit.proof.keys import verifiers
 from audit.proof.merkle import inclusion_proof, leaf_hash, verify_inclusion
 from audit.proof.models import Checkpoint, Tree
 from audit.proof.notes import CheckpointText
+from audit.proof.redactions import Lookup
 from audit.proof.rows import Row, entry
 from audit.proof.tiles import MissingHash, Tiles
 from temps.lib.signing import BadSignature
 
 Vouches = Callable[[int, Row], bool]
-"""Whether the entry at this position, with these columns (by :func:`audit.proof.rows.read`), was sealed there."""
+"""Whether the entry at this position, with these columns (by :func:`audit.proof.rows.read`), was sealed there, or is
+what was redacted there since."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +56,15 @@ def voucher(tree: Tree) -> Vouches:
 def voucher_of(signed: CheckpointText) -> Vouches:
     """As :func:`voucher`, by a checkpoint whose signature was verified."""
     node = cache(Tiles().node)
+    redacted = Lookup()
 
     def vouches(position: int, columns: Row) -> bool:
         try:
             leaf = leaf_hash(canonical_entry(entry(columns)))
-            path = inclusion_proof(position, signed.size, node)
+            path, sealed = inclusion_proof(position, signed.size, node), node(0, position)
         except (TypeError, ValueError, AttributeError, MissingHash):
             return False
-        return verify_inclusion(leaf, position, signed.size, path, signed.root)
+        was_sealed = verify_inclusion(sealed, position, signed.size, path, signed.root)
+        return was_sealed and redacted.accepts(position, leaf, sealed)
 
     return vouches

@@ -32,6 +32,7 @@ HELP = {
 class RetentionPolicyAdmin(ServiceAdmin):
     """One page: how long entries are kept."""
 
+    step_up = frozenset({"change"})
     permission_to_view = Permission.SETTINGS_READ
     permission_to_change = Permission.SETTINGS_WRITE
     fields = ("days",)

@@ -20,7 +20,10 @@ from audit.proof.rows import entry
 from audit.proof.vouching import Vouches
 from audit.retention.models import LegalHold, RetentionPolicy
 
-KEPT = (Action.RETENTION_UPDATE, Action.LEGAL_HOLD_CREATE, Action.LEGAL_HOLD_RELEASE, Action.AUDIT_RETIRE)
+KEPT = (
+    *(Action.RETENTION_UPDATE, Action.LEGAL_HOLD_CREATE, Action.LEGAL_HOLD_RELEASE),
+    *(Action.AUDIT_RETIRE, Action.AUDIT_REDACT),
+)
 HELD_USER = "heldUser"
 """In the metadata of an entry about a hold: whose entries are held."""
 
@@ -55,20 +58,23 @@ def as_recorded(entries: Iterable[dict[str, Any]]) -> Mandate:
 
     Raises :class:`Contradiction` when the policy is not the one that was recorded last.
     """
-    configured = as_configured()
-    recorded, held, released = None, dict[str, tuple[str, str]](), set[str]()
+    configured, entries = as_configured(), list(entries)
+    policies = [told["metadata"].get("days") for told in entries if told["operation"] == Action.RETENTION_UPDATE]
+    if configured.days is not None and configured.days != (policies[-1] if policies else None):
+        raise Contradiction("the retention policy is not the one that was recorded, so nothing is removed")
+    return Mandate(configured.days, configured.holds | held_in_log(entries))
+
+
+def held_in_log(entries: Iterable[dict[str, Any]]) -> frozenset[tuple[str, str]]:
+    """Project and person of every hold that was placed and not released, by the ``entries`` that tell of them."""
+    held, released = dict[str, tuple[str, str]](), set[str]()
     for told in entries:
-        details = told["metadata"]
-        if told["operation"] == Action.RETENTION_UPDATE:
-            recorded = details.get("days")
-        elif told["operation"] == Action.LEGAL_HOLD_CREATE:
+        if told["operation"] == Action.LEGAL_HOLD_CREATE:
+            details = told["metadata"]
             held[told["resourceId"]] = details["project"], str(details.get(HELD_USER, ""))
         elif told["operation"] == Action.LEGAL_HOLD_RELEASE:
             released.add(told["resourceId"])
-    if configured.days is not None and configured.days != recorded:
-        raise Contradiction("the retention policy is not the one that was recorded, so nothing is removed")
-    in_log = {what for hold, what in held.items() if hold not in released}
-    return Mandate(configured.days, configured.holds | in_log)
+    return frozenset(what for hold, what in held.items() if hold not in released)
 
 
 def entries_between(start: int, end: int, vouches: Vouches) -> list[dict[str, Any]]:

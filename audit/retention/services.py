@@ -18,19 +18,21 @@ from django.db.models.functions import TruncDate
 from audit.actions import Action
 from audit.masking import printable
 from audit.models import Event
-from audit.proof.checking import Verdict, verify_log
+from audit.proof.checking import verify_log
 from audit.proof.errors import Contradiction
 from audit.proof.keys import signer_for, tree_for_update, verifiers
 from audit.proof.models import Checkpoint, Retirement, Tree
 from audit.proof.notes import RetirementText
 from audit.proof.rows import read
 from audit.proof.sealer import seal_everything
+from audit.proof.verdict import Verdict
 from audit.proof.vouching import voucher
 from audit.retention.mandate import HELD_USER, KEPT, Mandate, as_configured, as_recorded, entries_between
 from audit.retention.models import SHORTEST, LegalHold, RetentionPolicy
 from audit.services import record
 from rbac.permissions import Permission
 from rbac.services import require
+from rbac.step_up import require_recent
 from temps.lib import clock
 from temps.lib.actor import Actor
 from temps.lib.errors import Conflict, Invalid, NotFound
@@ -57,6 +59,7 @@ def set_retention(days: int | None, *, actor: Actor) -> int:
     Raises :class:`Invalid` for less than :data:`SHORTEST` days.
     """
     require(actor, Permission.SETTINGS_WRITE)
+    require_recent(actor)
     if days is not None and not SHORTEST <= days <= LONGEST:
         raise Invalid(f"entries are kept for {SHORTEST} days at least, and {LONGEST} at most", field="days")
     before = as_configured().days
@@ -112,6 +115,7 @@ def place_hold(reason: str, *, project: str = "", user_email: str = "", actor: A
 def release_hold(public_id: str, *, actor: Actor) -> LegalHold:
     """Let the policy reach these entries again. The hold stays on record as released."""
     require(actor, Permission.SETTINGS_WRITE)
+    require_recent(actor)
     hold = LegalHold.objects.select_for_update().filter(public_id=public_id).first()
     if hold is None:
         raise NotFound(f"there is no hold '{printable(public_id[:60])}': temps retention holds lists them")

@@ -85,6 +85,7 @@ class SinkForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable 
 
 @admin.register(Sink)
 class SinkAdmin(ServiceAdmin):
+    step_up = frozenset({"add", "change"})
     permission_to_view = Permission.SETTINGS_READ
     permission_to_add = Permission.SETTINGS_WRITE
     permission_to_change = Permission.SETTINGS_WRITE

@@ -9,7 +9,11 @@ class SinksConfig(AppConfig):
 
     def ready(self) -> None:
         from audit.diffs import track
+        from audit.redaction import places
+        from audit.sinks.forgetting import forget
         from audit.sinks.models import Sink
+
+        places.register(forget)
 
         # How far it has got is the work of the keeper; a CA bundle is pages of base64.
         state = [

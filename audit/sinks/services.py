@@ -18,6 +18,7 @@ from audit.sinks.senders import sender_for
 from audit.sinks.targets import Given, apply
 from rbac.permissions import Permission
 from rbac.services import require
+from rbac.step_up import require_recent
 from temps.lib import clock, mail
 from temps.lib.actor import Actor
 from temps.lib.errors import Conflict, Invalid, NotFound, Unavailable
@@ -58,6 +59,7 @@ def create_sink(
     beside it, ``secret`` or a new one, and never again.
     """
     require(actor, Permission.SETTINGS_WRITE)
+    require_recent(actor)
     if kind not in Kind.values:
         raise Invalid(f"a sink is one of {', '.join(Kind.values)}", field="kind")
     if kind == Kind.MAIL:
@@ -87,6 +89,7 @@ def create_sink(
 def change_sink(sink: Sink, *, actor: Actor, name: str | None = None, **given: Unpack[Given]) -> Sink:
     """Change where and how; what is left out stays. What was not delivered goes to the new place."""
     require(actor, Permission.SETTINGS_WRITE)
+    require_recent(actor)
     sink = _locked(sink)
     before = _told(sink)
     if name is not None and name != sink.name:
@@ -109,6 +112,7 @@ def change_sink(sink: Sink, *, actor: Actor, name: str | None = None, **given: U
 def rotate_secret(sink: Sink, *, actor: Actor, secret: str = "") -> str:
     """Sign with another secret from the next message on, ``secret`` or a new one; returned this once."""
     require(actor, Permission.SETTINGS_WRITE)
+    require_recent(actor)
     sink = _locked(sink)
     if sink.kind != Kind.WEBHOOK:
         raise Invalid("only webhooks are signed with a secret", field="kind")

@@ -13,15 +13,20 @@ from django.core.management import execute_from_command_line
 from django.db import connections
 from rest_framework.test import APIClient
 
+from accounts.directory.services import create_directory
+from accounts.directory.sign_in import link_entry
+from accounts.links.email_changes import request_email_change
+from accounts.mail.services import set_mail_server
 from accounts.services import set_password
 from audit.sinks.services import create_sink
 from certificates.models import Tls
 from certificates.services import add_domain
 from secrets_vault.services import set_variable
+from tests.accounts.mfa.authenticator import add_passkey
 from tests.audit.tables import changed, everything, refuse_inserts
 from tests.certificates import made
-from tests.routes import API, Example, Route, example_for
-from tests.world import PASSWORD, World
+from tests.routes import API, Example, Route, browser_session, example_for
+from tests.world import PASSWORD, World, acting, enrol
 
 pytestmark = [pytest.mark.django_db, pytest.mark.promise("L-03")]
 
@@ -32,6 +37,7 @@ READS_THAT_ARE_RECORDED = {"bundle", "audit-export-download"}
 NOTHING_TO_RECORD = {
     ("auth-refresh", "POST"): "goes on with a sign-in that was recorded; the family ends when a token comes twice",
     ("firewall-test", "POST"): "asks what would happen",
+    ("directory-link", "POST"): "asks a server first, which tests.accounts.directory has, and its test of this",
 }
 
 
@@ -47,12 +53,42 @@ def _upload(_world: World) -> Body:
     return {"certificate": issued.pem, "private_key": issued.key_pem, "chain": root.pem}
 
 
+def _two_sessions(world: World) -> Body:
+    browser_session(world.admin)
+    return {}
+
+
+def _linked(world: World) -> Body:
+    where: Body = {"uris": "ldaps://192.0.2.9", "user_base": "dc=example,dc=com"}
+    directory = create_directory("linked", actor=world.operator, **where)
+    link_entry(world.viewer, directory, "1", actor=world.operator)
+    return {"email": world.viewer.email}
+
+
 BODIES: dict[tuple[str, str], Body | Callable[[World], Body]] = {
+    ("sessions-end-others", "POST"): _two_sessions,
+    ("mfa-recovery-codes", "POST"): lambda world: {"for": enrol(world.admin).public_id},
+    ("mfa-factor", "PATCH"): {"name": "Blue key"},
     ("auth-token", "POST"): lambda world: {"email": world.owner.email, "password": PASSWORD},
     ("auth-revoke", "POST"): _refresh_token,
+    ("step-up", "POST"): {"password": PASSWORD},
     ("users", "POST"): {"email": "fresh@example.com", "role": "viewer"},
+    ("mail", "PUT"): {"provider": "smtp", "from_email": "temps@example.com", "host": "mail.example.com"},
+    ("invitations", "POST"): {"email": "lost@example.com", "role": "viewer"},
+    ("me-name", "PUT"): {"name": "Lost"},
+    ("me-email", "POST"): {"email": "lost@example.com"},
+    ("user-erase", "POST"): {"confirm": "viewer@example.com"},
+    ("notices", "POST"): {"name": "lost", "version": "1", "title": "Lost", "text": "Lost."},
     ("user", "PATCH"): {"is_active": False},
     ("api-keys", "POST"): {"name": "CI", "scopes": ["projects:read"]},
+    ("directories", "POST"): {"name": "lost", "uris": "ldaps://192.0.2.9", "user_base": "dc=example,dc=com"},
+    ("directory", "PATCH"): {"timeout": 9},
+    ("directory-unlink", "POST"): _linked,
+    ("directory-test", "POST"): {"login": "viewer@example.com"},
+    ("group-roles", "POST"): {"source": "directory:corp", "group": "cn=lost,dc=example,dc=com", "role": "viewer"},
+    ("api-key", "PATCH"): {"scopes": ["projects:read"]},
+    ("identity-providers", "POST"): {"slug": "x", "kind": "github", "client_id": "x", "client_secret": "a-secret"},
+    ("identity-provider", "PATCH"): {"name": "Other"},
     ("projects", "POST"): {"name": "Lost"},
     ("project", "PATCH"): {"name": "Store"},
     ("variables", "POST"): {"key": "LOST", "value": "other"},
@@ -89,7 +125,32 @@ def _signed_sink(world: World) -> Example:
     return Example({"public_id": sink.public_id})
 
 
+def _second_factor(world: World) -> Example:
+    enrol(world.admin)
+    return Example({"factor_id": add_passkey(world.admin).public_id})
+
+
+def _session_of_one_s_own(world: World) -> Example:
+    return Example({"session_id": browser_session(world.admin).public_id})
+
+
+def _mail_server(world: World) -> Example:
+    set_mail_server("smtp", "temps@example.com", host="mail.example.com", actor=world.operator)
+    return Example()
+
+
+def _email_change(world: World) -> Example:
+    _mail_server(world)
+    request_email_change(world.admin, "other@example.com", base_url="https://x.example", actor=acting(world.admin))
+    return Example()
+
+
 OTHER_EXAMPLES: dict[str, Callable[[World], Example]] = {
+    "mail": _mail_server,
+    "mail-test": _mail_server,
+    "me-email": _email_change,
+    "session": _session_of_one_s_own,
+    "mfa-factor": _second_factor,
     "domain-renew": _automatic_domain,
     "audit-sink-secret": _signed_sink,
 }
@@ -135,7 +196,10 @@ COMMANDS = [
     "user disable --email viewer@example.com",
     "user enable --email viewer@example.com",
     "user set-password --email viewer@example.com --password-stdin",
+    "mail set --from temps@example.com --host mail.example.com",
     "user require-mfa --of everyone",
+    "session end --all",
+    "session end --email viewer@example.com",
     "api-key create --name CI --scopes deployments:create,projects:read",
     "env set --project shop --key API_KEY --value secret-key --encrypted",
     "env unset --project shop --key TOKEN",
@@ -157,6 +221,7 @@ COMMANDS = [
 def told_the_log_is_full(world: World, data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     set_variable(world.project, "TOKEN", "hunter2-hunter2", encrypted=True, actor=world.operator)
     set_password(world.viewer, "quite another phrase 77", actor=world.operator)
+    browser_session(world.viewer)
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"quite another phrase 78\n")))
     refuse_inserts("audit_event")
 

@@ -9,6 +9,7 @@ from tests.audit.verbs import OPENS, RECORDS, callers_of, functions, reaches
 pytestmark = pytest.mark.promise("L-01", "L-03")
 
 UNRECORDED = {
+    "accounts.links.asking.ask_for_link": "strangers ask: what is sent for an account is LINK_SEND",
     "accounts.totp.begin_enrolment": "nothing is enrolled until the first code: that is MFA_ENABLE",
     "audit.alerts.evaluation": "background work that counts events, and records nothing about them",
     "audit.alerts.telling": "background work that sends messages; whether they arrive stands on their channel",
@@ -16,10 +17,20 @@ UNRECORDED = {
 }
 """Services that change something without an event, or whole modules of them, with the reason."""
 BY_NOBODY = {
+    "accounts.browser_sessions.services.note_token_use": "keeps where tokens are used, as sessions do",
+    "accounts.tokens.actor_of_token": "notes that use",
+    "accounts.links.housekeeping": "removes links that opened nothing any more",
+    "accounts.links.sending.void_older": "part of sending a newer link, and of inviting",
+    "accounts.directory.asking": "keeps on the row of a directory whether it answered",
     "accounts.housekeeping": "removes what has expired and opens nothing any more",
     "audit.alerts": "finds, counts and tells what was recorded",
     "audit.diffs.noticed": "writes on the rows of a diff which event they belong to",
     "audit.exporting.writing": "background work on an export, whose asking, downloading and failing are events",
+    "audit.diffs.forgetting": "part of redacting a person, which records it",
+    "audit.exporting.forgetting": "part of redacting a person, which records it",
+    "audit.retention.forgetting": "part of redacting a person, which records it",
+    "audit.sinks.forgetting": "part of redacting a person, which records it",
+    "audit.redaction.entries": "part of redacting a person, which records it",
     "audit.keeper": "seals and streams what was recorded",
     "audit.proof": "seals what was recorded: what it leaves is a signed checkpoint",
     "certificates.services.continue_pending": "sweeps the proofs of attempts that died; attempts are events",

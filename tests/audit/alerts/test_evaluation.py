@@ -31,14 +31,14 @@ BY_ADDRESS, BY_ACCOUNT = "failed_sign_ins_by_address", "failed_sign_ins_by_accou
 
 @pytest.mark.promise("L-01")
 def test_real_failed_sign_ins_make_one_alert_with_their_number(world: World, client: Client, later: Any) -> None:
-    for _attempt in range(7):
+    for _attempt in range(5):
         client.post("/accounts/login/", {"login": world.owner.email, "password": "wrong"})
     later.shift(61)
     folding.close_folds()
     look()
     look()
     (alert,) = alerts(BY_ACCOUNT)
-    assert (alert.group, alert.count, alert.state) == (world.owner.email, 7, AlertState.OPEN)
+    assert (alert.group, alert.count, alert.state) == (world.owner.email, 5, AlertState.OPEN)
     assert alerts(BY_ADDRESS) == []
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from accounts.api_keys import authenticate_key, create_api_key
+from accounts.api_keys import create_api_key
+from accounts.key_authentication import authenticate_key
 from accounts.models import User
 from accounts.sign_in import record_sign_in
 from audit.alerts.matching import network_of
@@ -22,7 +23,7 @@ ADMINISTRATOR, KEY = "administrator_from_new_network", "api_key_from_new_network
 
 
 def signs_in(user: User, address: str) -> None:
-    record_sign_in(user, actor=replace(acting(user), address=address), factor="otp_1")
+    record_sign_in(user, actor=replace(acting(user), address=address), way="password", factor="otp_1")
 
 
 def test_the_first_network_of_an_administrator_alarms_nobody(world: World) -> None:

@@ -7,8 +7,9 @@ from django.db import transaction
 from audit.actions import Action
 from audit.models import Checkpoint, Event, Tree
 from audit.proof import sealer, witness
-from audit.proof.checking import Verdict, verify_log
+from audit.proof.checking import verify_log
 from audit.proof.keys import verifiers
+from audit.proof.verdict import Verdict
 from audit.services import record
 from temps.lib.actor import Actor
 

@@ -12,7 +12,7 @@ from django.db import OperationalError, connection, transaction
 from audit import keeper
 from audit.actions import Action
 from audit.models import Checkpoint, Event, SigningKey, Tile, Tree
-from audit.proof import checking, sealer, witness
+from audit.proof import sealer, strays, witness
 from audit.services import record
 from secrets_vault.sealing.models import DataKey
 from temps.lib.actor import Actor
@@ -168,13 +168,13 @@ def test_what_is_sealed_while_it_is_looked_at_was_not_put_in_again(monkeypatch: 
     write(1)
     seal()
     write(3)
-    real = checking.sifted
+    real = strays.sifted
 
     def sealed_meanwhile(*arguments: Any) -> Any:
         sealer.seal_everything()
         return real(*arguments)
 
-    monkeypatch.setattr(checking, "sifted", sealed_meanwhile)
+    monkeypatch.setattr(strays, "sifted", sealed_meanwhile)
     assert verdict().whole
 
 

@@ -14,8 +14,8 @@ from django.db import connection
 
 from audit.actions import Action
 from audit.models import Event, LegalHold, RetentionPolicy, Retirement
-from audit.proof.checking import Verdict
 from audit.proof.errors import Contradiction
+from audit.proof.verdict import Verdict
 from audit.retention import services
 from audit.retention.services import place_hold, release_hold, retire_due, set_retention
 from temps.lib import clock
