@@ -68,7 +68,7 @@ def test_a_link_gives_each_file_without_a_session(world: World, api: Api) -> Non
     told = shown(api, world.admin, made(world.admin))
     file, proof = fetched(told["download"]), fetched(told["proof"])
     assert body(file).startswith(b'"timestamp","userId"')
-    assert body(proof).startswith(b'{"format":"temps-audit-proof/1"')
+    assert body(proof).startswith(b'{"format":"temps-audit-proof/2"')
     assert (file["Content-Type"], proof["Content-Type"], file["Cache-Control"]) == (
         "text/csv",
         "application/json",
