@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hmac import compare_digest
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
@@ -42,8 +43,10 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
 
     def login(self, request: HttpRequest, user: User) -> None:
         """Every stage is passed: start the session, unless the account was disabled on the way."""
+        password = user.get_session_auth_hash()
         user.refresh_from_db()
-        if not user.is_active:
+        # Nor does a password count that was changed while its sign-in waited for something.
+        if not user.is_active or not compare_digest(password, user.get_session_auth_hash()):
             raise ImmediateHttpResponse(self.respond_user_inactive(request, user))
         way = way_of(request, user)
         start_session(request, user, backend=BACKEND)

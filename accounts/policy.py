@@ -20,7 +20,7 @@ from audit.services import record
 from rbac.models import Grant
 from rbac.permissions import Permission, PlatformRole
 from rbac.services import require
-from rbac.step_up import require_recent
+from rbac.step_up import require_person
 from temps.lib import clock
 from temps.lib.actor import Actor
 
@@ -81,7 +81,7 @@ def change_policy(changes: Mapping[str, Any], *, actor: Actor) -> SignInPolicy:
     :class:`Invalid` with the field.
     """
     require(actor, Permission.SETTINGS_WRITE)
-    require_recent(actor)
+    require_person(actor)
     wanted = {name: cleaned(name, value) for name, value in changes.items()}
     SignInPolicy.objects.select_for_update().filter(pk=SignInPolicy.ONLY).first()
     before, now = current_policy(), clock.now()

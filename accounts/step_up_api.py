@@ -55,4 +55,5 @@ class StepUp(APIView):
         else:
             factor = confirm(user, **given.validated_data, actor=actor)
             mark_confirmed(request._request.session, user, factor)
+            request._request.session.cycle_key()
         return Response(status=204)

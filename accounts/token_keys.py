@@ -25,7 +25,7 @@ from audit.actions import Action
 from audit.services import record
 from rbac.permissions import Permission
 from rbac.services import require
-from rbac.step_up import require_recent
+from rbac.step_up import require_person
 from secrets_vault.sealing import column, open_sealed, seal
 from temps.lib import clock, ids
 from temps.lib.actor import Actor
@@ -91,7 +91,7 @@ def rotate_token_key(*, actor: Actor, at_once: bool = False) -> TokenKey:
     Raises :class:`Conflict` with HS256, whose key is derived from SECRET_KEY.
     """
     require(actor, Permission.SETTINGS_WRITE)
-    require_recent(actor)
+    require_person(actor)
     if _algorithm() != ES256:
         raise Conflict("tokens are signed with HS256, by a key that is derived from SECRET_KEY: change that instead")
     now = clock.now()

@@ -10,7 +10,7 @@ from datetime import timedelta
 
 from temps.lib import clock
 from temps.lib.actor import Actor, CredentialKind
-from temps.lib.errors import TempsError
+from temps.lib.errors import Denied, TempsError
 
 RECENT = timedelta(minutes=10)
 ASKED = frozenset({CredentialKind.SESSION, CredentialKind.JWT})
@@ -41,3 +41,11 @@ def require_recent(actor: Actor) -> None:
     """Raise :class:`StepUpRequired` unless ``actor`` confirmed who they are in the last ten minutes."""
     if not is_recent(actor):
         raise StepUpRequired
+
+
+def require_person(actor: Actor) -> None:
+    """As :func:`require_recent`, and raise :class:`~temps.lib.errors.Denied` for an API key: for what decides how
+    people prove who they are. Whoever found a key would make themselves a person by it."""
+    if actor.credential.kind is CredentialKind.API_KEY:
+        raise Denied("this is for people alone: no API key may do it", actor=actor)
+    require_recent(actor)

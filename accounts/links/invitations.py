@@ -113,6 +113,9 @@ def accept_invitation(token: str, *, name: str = "", password: str = "", actor: 
     user = User.objects.filter(email=invitation.email).first()
     if user is not None and (not user.is_active or user.kind != UserKind.PERSON):
         raise NotFound(CLOSED)
+    if user is not None and user.date_joined > invitation.created_at:
+        # Nobody knows whose it is: it came by another way, after the address was invited.
+        raise Conflict("an account with this address was made meanwhile: ask for another invitation")
     try:
         if invitation.project is None:
             require(inviter, Permission.USERS_CREATE)

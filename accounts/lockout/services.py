@@ -39,7 +39,9 @@ def try_sign_in(email: str, network: str, *, actor: Actor) -> None:
     here, _account, _locked = _keys(email, user, network)
     wait = max(counting.wait_for(key_for("network", network), NETWORK), counting.wait_for(here, HERE))
     if not _is_known(user, network):
-        wait = max(wait, _wait_of_account(email, user, network, actor))
+        wait = max(wait, _locked_for(email, user, network))
+        # One that has to wait counts nothing against the account: nobody locks it by asking and asking from one place.
+        wait = wait or _lock_at_the_limit(email, user, network, actor)
     if wait:
         raise TooManyAttempts(wait)
 
@@ -89,13 +91,16 @@ def unlock(user: User, *, actor: Actor) -> None:
     record(actor, Action.USER_UNLOCK, ("user", user.public_id), f"lifted the lockout of {user.email}")
 
 
-def _wait_of_account(email: str, user: User | None, network: str, actor: Actor) -> int:
-    """Seconds that a sign-in as ``email`` waits which comes from a network that is not known."""
+def _locked_for(email: str, user: User | None, network: str) -> int:
+    """Seconds that the lockout of ``email`` still lasts."""
+    _here, _account, locked = _keys(email, user, network)
+    left = float(counting.shared().get(locked) or 0) - clock.now().timestamp()
+    return max(1, round(left)) if left > 0 else 0
+
+
+def _lock_at_the_limit(email: str, user: User | None, network: str, actor: Actor) -> int:
+    """Count one try as ``email`` from a network that is not known; how long the lockout lasts that it leads to."""
     _here, account, locked = _keys(email, user, network)
-    until = float(counting.shared().get(locked) or 0)
-    left = until - clock.now().timestamp()
-    if left > 0:
-        return max(1, round(left))
     attempts = counting.count(account)
     if attempts <= counting.LOCKED_AFTER:
         return 0
@@ -127,7 +132,7 @@ def _lock(user: User, duration: timedelta, attempts: int, *, actor: Actor) -> No
 
 
 def _user(email: str) -> User | None:
-    return User.objects.filter(email=email.strip().lower()).first()
+    return None if "\0" in email else User.objects.filter(email=email.strip().lower()).first()
 
 
 def _keys(email: str, user: User | None, network: str) -> tuple[str, str, str]:

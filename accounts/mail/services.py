@@ -15,7 +15,7 @@ from audit.actions import Action, Result
 from audit.services import record
 from rbac.permissions import Permission
 from rbac.services import require
-from rbac.step_up import require_recent
+from rbac.step_up import require_person
 from secrets_vault.sealing import seal
 from temps.lib import clock, mail
 from temps.lib.actor import Actor, ActorKind
@@ -52,7 +52,7 @@ def set_mail_server(
     learns it by sending it to a server of their own.
     """
     require(actor, Permission.SETTINGS_WRITE)
-    require_recent(actor)
+    require_person(actor)
     old = MailServer.objects.select_for_update().filter(pk=MailServer.ONLY).first()
     server = _described(provider, from_email, given)
     kept = None if secret or old is None or old.sealed_secret is None else bytes(old.sealed_secret)
@@ -76,7 +76,7 @@ def set_mail_server(
 def remove_mail_server(*, actor: Actor) -> None:
     """Forget the server and its secret: the environment's is used again, if there is one."""
     require(actor, Permission.SETTINGS_WRITE)
-    require_recent(actor)
+    require_person(actor)
     server = MailServer.objects.select_for_update().filter(pk=MailServer.ONLY).first()
     if server is None:
         raise Conflict("no mail server is set here")
@@ -95,7 +95,7 @@ class Tried:
 def send_test(to: str = "", *, actor: Actor) -> Tried:
     """Send a test message, to the actor unless ``to`` names somebody. No transaction is open as long as that takes."""
     require(actor, Permission.SETTINGS_WRITE)
-    require_recent(actor)
+    require_person(actor)
     if not to and actor.kind is not ActorKind.USER:
         raise Invalid("name an address to send the test message to", field="to")
     to = clean_email(to or actor.label)

@@ -28,6 +28,7 @@ class Text(StrEnum):
     FACTOR_REMOVED = "factor_removed"
     RECOVERY_CODE_USED = "recovery_code_used"
     LOCKED = "locked"
+    ACCOUNT_LINKED = "account_linked"
 
 
 SUBJECTS: dict[Text, str] = {
@@ -45,6 +46,7 @@ SUBJECTS: dict[Text, str] = {
     Text.FACTOR_REMOVED: "A second factor was removed from your account",
     Text.RECOVERY_CODE_USED: "A recovery code of your account was used",
     Text.LOCKED: "Somebody is guessing your password",
+    Text.ACCOUNT_LINKED: "An account elsewhere was linked with yours",
 }
 
 

@@ -12,7 +12,7 @@ from django.db import models
 from accounts.models import User
 from accounts.privacy.holders import Holder, register
 
-SECRET = re.compile(r"hash|secret|sealed|token|password|session_data|private|public_key|salt|mark$|^current$")
+SECRET = re.compile(r"hash|secret|sealed|token|password|session_data|private|public_key|salt|mark$|^current$|^data$")
 """Columns that prove who one is, or help to. What they hold is no information about the person."""
 
 

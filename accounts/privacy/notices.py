@@ -11,7 +11,7 @@ from audit.actions import Action
 from audit.services import record
 from rbac.permissions import Permission
 from rbac.services import require
-from rbac.step_up import require_recent
+from rbac.step_up import require_person
 from temps.lib import clock
 from temps.lib.actor import Actor
 from temps.lib.errors import Conflict, Denied, Invalid, NotFound
@@ -24,7 +24,7 @@ LONGEST = 60_000
 def publish_notice(name: str, version: str, title: str, text: str, *, actor: Actor) -> Notice:
     """Publish a version of a text. Everyone agrees to it at their next sign-in, or does not get in."""
     require(actor, Permission.SETTINGS_WRITE)
-    require_recent(actor)
+    require_person(actor)
     name, version, title, text = name.strip().lower(), version.strip(), title.strip(), text.strip()
     if not name or name != slugify(name) or len(name) > 40:
         raise Invalid("a name such as privacy or terms: letters, digits and hyphens, at most 40", field="name")
@@ -44,7 +44,7 @@ def publish_notice(name: str, version: str, title: str, text: str, *, actor: Act
 def withdraw_notice(notice: Notice, *, actor: Actor) -> Notice:
     """Ask nobody for this version any more; who agreed to it stays on record."""
     require(actor, Permission.SETTINGS_WRITE)
-    require_recent(actor)
+    require_person(actor)
     current = Notice.objects.select_for_update().get(pk=notice.pk)
     if current.withdrawn_at is None:
         current.withdrawn_at = clock.now()

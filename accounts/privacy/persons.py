@@ -21,6 +21,7 @@ from temps.lib.errors import Conflict, Denied
 FORMAT = "temps person 1"
 ERASED = "erased.invalid"
 """RFC 2606: no address there is ever anybody's."""
+LONGEST_ADDRESS = 254
 
 
 @transaction.atomic
@@ -66,5 +67,9 @@ def _replace_labels(email: str, pseudonym: str) -> None:
     """Columns that say by value who did something (``created_by`` and its like) say the pseudonym from now on."""
     for model in apps.get_models():
         for field in model._meta.concrete_fields:
-            if isinstance(field, models.CharField) and field.name.endswith("_by"):
+            if isinstance(field, models.CharField) and field.name.endswith("_by") and _holds_addresses(field):
                 model._base_manager.filter(**{f"{field.name}__iexact": email}).update(**{field.name: pseudonym})
+
+
+def _holds_addresses(field: models.CharField[str, str]) -> bool:
+    return field.max_length is None or field.max_length >= LONGEST_ADDRESS

@@ -41,8 +41,7 @@ def account_of(provider: IdentityProvider, proven: Proven, *, actor: Actor) -> U
             raise Refused(Reason.NO_ACCOUNT, account=user.public_id)
         link.extra_data = proven.kept
         link.save()
-    if provider.groups_claim:
-        follow_groups(user, provider, proven.groups, actor=actor)
+    follow_groups(user, provider, proven.groups, actor=actor)  # none, where the provider has no such claim any more
     return user
 
 

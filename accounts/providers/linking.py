@@ -9,6 +9,8 @@ from allauth.socialaccount.models import SocialAccount
 from django.db import transaction
 
 from accounts.directory.models import DirectoryAccount
+from accounts.mail.telling import tell
+from accounts.mail.texts import Text
 from accounts.mfa.models import Passkey
 from accounts.models import User
 from accounts.providers.groups import forget_groups
@@ -68,6 +70,7 @@ def link_account(user: User, provider: IdentityProvider, proven: Proven, *, acto
     text = f"{user.email} linked an account at {provider.name}"
     about = {"provider": provider.slug, "email": proven.email}
     record(actor, Action.ACCOUNT_LINK, ("user", user.public_id), text, metadata=about)
+    tell(user, Text.ACCOUNT_LINKED, actor=actor, provider=provider.name)
 
 
 @transaction.atomic

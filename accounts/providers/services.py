@@ -21,7 +21,7 @@ from audit.masking import printable
 from audit.services import record
 from rbac.permissions import Permission
 from rbac.services import require
-from rbac.step_up import require_recent
+from rbac.step_up import require_person
 from temps.lib.actor import Actor
 from temps.lib.errors import Conflict, Invalid, NotFound
 
@@ -59,7 +59,7 @@ def create_provider(
 ) -> IdentityProvider:
     """Let people sign in with accounts of this provider. The client secret is sealed, and never shown again."""
     require(actor, Permission.SETTINGS_WRITE)
-    require_recent(actor)
+    require_person(actor)
     if kind not in Kind.values:
         raise Invalid(f"a provider is one of {', '.join(Kind.values)}", field="kind")
     provider = IdentityProvider(slug=_free_slug(slug), kind=kind, enabled=enabled, created_by=actor.label)
@@ -76,7 +76,7 @@ def create_provider(
 def change_provider(provider: IdentityProvider, *, actor: Actor, **given: Unpack[Given]) -> IdentityProvider:
     """Change how it is used; what is left out stays, and so do short name, kind and server."""
     require(actor, Permission.SETTINGS_WRITE)
-    require_recent(actor)
+    require_person(actor)
     provider = _locked(provider)
     before = _told(provider)
     apply(provider, given)
@@ -96,7 +96,7 @@ def change_provider(provider: IdentityProvider, *, actor: Actor, **given: Unpack
 def set_enabled(provider: IdentityProvider, enabled: bool, *, actor: Actor) -> IdentityProvider:
     """Offer it on the sign-in page, or no longer. Links stay; sessions that exist go on."""
     require(actor, Permission.SETTINGS_WRITE)
-    require_recent(actor)
+    require_person(actor)
     provider = _locked(provider)
     if provider.enabled != enabled:
         provider.enabled = enabled
@@ -110,7 +110,7 @@ def set_enabled(provider: IdentityProvider, enabled: bool, *, actor: Actor) -> I
 def delete_provider(provider: IdentityProvider, *, actor: Actor) -> None:
     """Remove it with every link to it, and the roles that its groups gave. Whoever had no other way in has none."""
     require(actor, Permission.SETTINGS_WRITE)
-    require_recent(actor)
+    require_person(actor)
     provider = _locked(provider)
     links = SocialAccount.objects.filter(provider=provider.public_id)
     told = _told(provider) | {"links": links.count()}
