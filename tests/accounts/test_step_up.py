@@ -13,8 +13,13 @@ import time_machine
 from django.test import Client
 from rest_framework.test import APIClient
 
+from accounts.mail.services import set_mail_server
 from accounts.models import User
+from accounts.policy import change_policy
+from accounts.privacy.notices import publish_notice
+from accounts.providers.services import create_provider
 from accounts.services import set_password
+from accounts.token_keys import rotate_token_key
 from accounts.totp import code_at
 from audit.exporting.exports import request_export
 from audit.retention.services import place_hold, release_hold, set_retention
@@ -27,6 +32,7 @@ from secrets_vault.reading import export, resolve, reveal, reveal_all
 from secrets_vault.services import set_variable
 from temps.lib import clock
 from temps.lib.actor import Actor, Credential, CredentialKind
+from temps.lib.errors import Denied
 from tests.accounts.events import entries
 from tests.world import PASSWORD, World, acting, enrol
 
@@ -82,6 +88,24 @@ def test_whoever_may_not_is_refused_before_they_are_asked(world: World) -> None:
 @pytest.mark.parametrize("kind", [CredentialKind.API_KEY, CredentialKind.LOCAL])
 def test_programs_and_the_machine_itself_are_not_asked(secret: World, kind: CredentialKind) -> None:
     assert reveal(secret.project, None, "TOKEN", actor=stale(secret.admin, kind)).value == "value"
+
+
+PEOPLE_ALONE: dict[str, Callable[[Actor], Any]] = {
+    "where mail goes": lambda actor: set_mail_server("smtp", "temps@example.com", host="mail.example.com", actor=actor),
+    "who vouches for people": lambda actor: create_provider(
+        "elsewhere", "github", client_id="temps", client_secret="a-secret", actor=actor
+    ),
+    "what signing in demands": lambda actor: change_policy({"require_mfa": "off"}, actor=actor),
+    "what people agree to": lambda actor: publish_notice("terms", "1", "Terms", "Text.", actor=actor),
+    "what signs tokens": lambda actor: rotate_token_key(actor=actor),
+}
+
+
+@pytest.mark.parametrize("what", PEOPLE_ALONE)
+def test_no_key_changes_how_people_prove_who_they_are(world: World, what: str) -> None:
+    """A key that was found could otherwise have reset links lead to whoever found it."""
+    with pytest.raises(Denied, match="people alone"):
+        PEOPLE_ALONE[what](acting(world.admin, Credential(CredentialKind.API_KEY)))
 
 
 def test_ten_minutes_are_ten_minutes(world: World) -> None:

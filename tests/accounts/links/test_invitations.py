@@ -11,7 +11,7 @@ from rest_framework.test import APIClient
 from accounts.links.invitations import invite, resend_invitation, withdraw_invitation
 from accounts.links.models import Invitation
 from accounts.models import User
-from accounts.services import set_active
+from accounts.services import create_user, set_active
 from rbac.models import Grant
 from rbac.services import remove_role
 from temps.lib.actor import Credential, CredentialKind
@@ -48,6 +48,17 @@ def test_without_a_mail_server_the_link_is_handed_over(client: Client, world: Wo
     assert made.link.startswith(f"{BASE}/accounts/open/")
     client.post(path_of(made.link), FORM)
     assert Grant.objects.get(user__email=FRESH, project=None).role == "viewer"
+
+
+def test_an_account_that_came_by_another_way_meanwhile_is_not_given_what_was_offered(
+    client: Client, world: World
+) -> None:
+    """Somebody who got an account with the address first does not become administrator by another's click."""
+    made = invite(FRESH, role="admin", base_url=BASE, actor=acting(world.admin))
+    create_user(FRESH, password=PASSWORD, actor=world.operator)
+    answer = client.post(path_of(made.link), FORM)
+    assert answer.status_code != 302
+    assert not Grant.objects.filter(user__email=FRESH).exists()
 
 
 def test_nobody_offers_more_than_they_hold(world: World) -> None:
