@@ -15,13 +15,13 @@ def forget(person: Person) -> None:
     for channel in Channel.objects.all():
         if person.is_in(channel.address) or person.is_in(channel.name):
             raise Conflict(
-                f"the alert channel {channel.public_id} leads to this person or bears their name: remove it first"
+                f"the alert channel {channel.public_id} leads to this person or bears their address: remove it first"
             )
     for rule in Rule.objects.all():
         if person.is_in(rule.name):
-            Rule.objects.filter(pk=rule.pk).update(name=person.out_of(rule.name)[:120])
+            Rule.objects.filter(pk=rule.pk).update(name=person.address_out_of(rule.name)[:120])
     for model in (Rule, Channel):
-        model._default_manager.filter(created_by__in=person.addresses).update(created_by=person.pseudonym)
+        model._default_manager.filter(created_by__in=person.alone).update(created_by=person.pseudonym)
     _forget_networks(person)
     _forget_messages(person)
     _forget_alerts(person)
@@ -36,13 +36,13 @@ def _forget_networks(person: Person) -> None:
 
 def _forget_messages(person: Person) -> None:
     for message in Message.objects.only("alerts").iterator(100):
-        said = through(message.alerts, lambda text: person.out_of(text) if person.is_in(text) else text)
+        said = through(message.alerts, person.address_out_of)
         if said != message.alerts:
             Message.objects.filter(pk=message.pk).update(alerts=said)
 
 
 def _forget_alerts(person: Person) -> None:
-    Alert.objects.filter(acknowledged_by__in=person.addresses).update(acknowledged_by=person.pseudonym)
+    Alert.objects.filter(acknowledged_by__in=person.alone).update(acknowledged_by=person.pseudonym)
     for alert in Alert.objects.order_by("id").only("rule", "group", "title", "details", "state").iterator(500):
         if not any(map(person.is_in, (alert.group, alert.title, str(alert.details)))):
             continue
@@ -50,7 +50,9 @@ def _forget_alerts(person: Person) -> None:
         if alert.state != AlertState.RESOLVED:
             _resolve_another(alert, group)
         Alert.objects.filter(pk=alert.pk).update(
-            group=group, title=person.out_of(alert.title)[:300], details=through(alert.details, person.out_of)
+            group=group,
+            title=person.address_out_of(alert.title)[:300],
+            details=through(alert.details, person.address_out_of),
         )
 
 

@@ -38,7 +38,8 @@ def _rid_of(person: Person, row: LogEntry, theirs: set[str]) -> bool:
     is_theirs = row.object_pk == person.id or (row.additional_data or {}).get("event") in theirs
     if not is_theirs and not any(map(person.is_in, _texts_in(list(before.values())))):
         return False
-    after = {name: through(value, person.out_of) for name, value in before.items()}
+    out_of = person.out_of if is_theirs else person.address_out_of
+    after = {name: through(value, out_of) for name, value in before.items()}
     for name, value in after.items():
         setattr(row, name, value)
     had_address, row.remote_addr = row.remote_addr is not None and is_theirs, None if is_theirs else row.remote_addr

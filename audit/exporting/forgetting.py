@@ -20,7 +20,7 @@ def forget(person: Person) -> None:
     since = RedactedEntry.objects.filter(
         position__gte=OuterRef("first"), position__lt=OuterRef("end"), redaction__created_at__gte=OuterRef("created_at")
     )
-    theirs = Q(requested_by=person.id) | Q(requested_label__in=person.addresses)
+    theirs = Q(requested_by=person.id) | Q(requested_label__in=person.alone)
     Export.objects.filter(theirs | Exists(since), state=ExportState.DONE).update(state=ExportState.EXPIRED)
     Export.objects.filter(state=ExportState.RUNNING).update(state=ExportState.PENDING, claim="", attempts=0)
     Export.objects.filter(theirs).update(requested_label=person.pseudonym)

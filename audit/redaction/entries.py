@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
+from django.contrib.auth import get_user_model
 from django.db import connection
 from django.db.models import Max
 
@@ -33,6 +34,8 @@ CHUNK = 2048
 """Entries in memory at a time."""
 LOOKED_AT = ("user_email", "user_agent", "resource_id", "description", "metadata")
 """Columns that may name a person; who acted stands in ``user_id``, which stays."""
+USER = "usr_"
+"""What the ids of accounts begin with; what has no account behind it has another word in its place."""
 FIELDS = {field.name: field for field in Event._meta.local_concrete_fields}
 Columns = dict[str, Any]
 
@@ -75,19 +78,30 @@ def known_as(person: Person, size: int, vouches: Vouches) -> Person:
             for field, found in (("email", addresses), ("name", names)):
                 pair = changes.get(field) if isinstance(changes, dict) else None
                 found.update(one for one in pair or () if isinstance(one, str))
-    return Person(person.id, addresses, names)
+    known = Person(person.id, addresses, names)
+    return Person(person.id, addresses, names, _of_others_too(known))
+
+
+def _of_others_too(person: Person) -> set[str]:
+    """Those of their addresses that another account has now, or acted under, as sealed entries say."""
+    users = get_user_model()._default_manager.filter(email__in=person.addresses).exclude(public_id=person.id)
+    acted = Event.objects.filter(position__isnull=False, user_id__startswith=USER, user_email__in=person.addresses)
+    had = acted.exclude(user_id=person.id).order_by().values_list("user_email", flat=True).distinct()
+    return {*users.values_list("email", flat=True), *(one.lower() for one in had)}
 
 
 def rewritten(person: Person, position: int, columns: Columns) -> Rewritten | None:
     """The entry without ``person``; None if it says nothing of them but their id."""
     theirs = _is_theirs(person, columns)
     address = columns["ip_address"] if theirs else ""
+    out_of = person.out_of if person.id in (columns["user_id"], columns["resource_id"]) else person.address_out_of
 
     def rewrite(text: str) -> str:
-        text = person.out_of(text)
+        text = out_of(text)
         return without_address(text, address) if address else text
 
-    made = columns | {name: rewrite(columns[name]) for name in ("user_agent", "resource_id", "description")}
+    made = columns | {name: rewrite(columns[name]) for name in ("user_agent", "description")}
+    made["resource_id"] = person.address_out_of(columns["resource_id"])
     made["metadata"] = through(orjson.loads(columns["metadata"]), rewrite)
     if theirs:
         made |= {"user_email": columns["user_email"] and person.pseudonym, "ip_address": "", "user_agent": ""}
@@ -155,8 +169,11 @@ def _forget_counters(batch: Sequence[Rewritten]) -> None:
 
 
 def _is_theirs(person: Person, columns: Columns) -> bool:
-    """Whether they did it, or somebody who was not known tried to under their address."""
-    return bool(columns["user_id"] == person.id or columns["user_email"].lower() in person.addresses)
+    """Whether they did it, or somebody who was not known tried to under their address. What another account did is that
+    account's, also under an address that was theirs."""
+    if str(columns["user_id"]).startswith(USER):
+        return bool(columns["user_id"] == person.id)
+    return columns["user_email"].lower() in person.alone
 
 
 def _concerns(person: Person, columns: Columns) -> bool:
@@ -165,4 +182,4 @@ def _concerns(person: Person, columns: Columns) -> bool:
     texts = [str(columns[name]) for name in LOOKED_AT]
     if "\\" in texts[-1]:  # SQLite has it in ASCII
         texts[-1] = orjson.dumps(orjson.loads(texts[-1])).decode()
-    return any(person.may_be_in(text) and person.is_in(text) for text in texts)
+    return any(map(person.is_in, texts))

@@ -30,53 +30,67 @@ Rewrite = Callable[[str], str]
 
 
 class Person:
-    """Somebody by their public id, with every address and name that they are known by."""
+    """Somebody by their public id, with every address and name that they are known by.
 
-    def __init__(self, user_id: str, addresses: Iterable[str], names: Iterable[str]) -> None:
+    People choose their names, and give addresses up to others. So names are looked for in what is by this person or
+    about them, and nowhere else: whoever takes a phrase of the log for a name must not have it rewritten. Addresses
+    that are ``shared``, because another account has or had them, count there alone too.
+    """
+
+    def __init__(
+        self, user_id: str, addresses: Iterable[str], names: Iterable[str], shared: Iterable[str] = ()
+    ) -> None:
         self.id = user_id
         self.pseudonym = f"{user_id}@{DOMAIN}"
         lowered = {one.strip().lower() for one in addresses}
         self.addresses = frozenset(one for one in lowered if "@" in one and not one.endswith(f"@{DOMAIN}"))
+        self.alone = self.addresses - frozenset(shared)
+        """The addresses that were never anybody else's."""
         self.names = frozenset(name for one in names if _is_telling(name := " ".join(one.split())))
+        self._name = _any_of(self.names, before=r"(?<!\w)", after=r"(?!\w)")
+        self._of_theirs, self._anywhere = _Addresses(self.addresses), _Addresses(self.alone)
+
+    def is_in(self, text: str) -> bool:
+        """Whether ``text`` of anybody names them beyond doubt: by an address of theirs alone."""
+        return self._anywhere.may_be_in(text) and self.address_out_of(text) != text
+
+    def address_out_of(self, text: str) -> str:
+        """``text`` of anybody, with the pseudonym for every address of theirs alone."""
+        return self._anywhere.replaced(text, self.pseudonym)
+
+    def out_of(self, text: str) -> str:
+        """``text`` by them or about them, with the pseudonym for every address, and the id for every name."""
+        text = self._of_theirs.replaced(text, self.pseudonym)
+        return text if self._name is None else self._name.sub(self.id, text)
+
+
+class _Addresses:
+    """Addresses in a text, whatever stands around them."""
+
+    def __init__(self, addresses: Iterable[str]) -> None:
         self._domains: dict[str, set[str]] = {}
-        for address in self.addresses:
+        for address in addresses:
             local, _at, domain = address.rpartition("@")
             self._domains.setdefault(local, set()).add(domain)
-        self._address = _any_of(self._domains, before=r"(?<![\w.+-])", after=r"(?:@|%40)([\w.-]*)")
-        self._name = _any_of(self.names, before=r"(?<!\w)", after=r"(?!\w)")
-        self._full_name = _any_of((name for name in self.names if " " in name), before=r"(?<!\w)", after=r"(?!\w)")
-        self._needles = {local.lower() for local in self._domains} | {
-            name.split()[0].lower() for name in self.names if " " in name
-        }
+        self._pattern = _any_of(self._domains, before=r"(?<![\w.+-])", after=r"(?:@|%40)([\w.-]*)")
 
     def may_be_in(self, text: str) -> bool:
         """A quick look whether it is worth looking closer."""
         lowered = text.lower()
-        return any(needle in lowered for needle in self._needles)
+        return any(local in lowered for local in self._domains)
 
-    def is_in(self, text: str) -> bool:
-        """Whether ``text`` names them beyond doubt: by an address, or by a name of several words."""
-        return self._without_addresses(text) != text or (
-            self._full_name is not None and self._full_name.search(text) is not None
-        )
+    def replaced(self, text: str, pseudonym: str) -> str:
+        return text if self._pattern is None else self._pattern.sub(lambda found: self._for(found, pseudonym), text)
 
-    def out_of(self, text: str) -> str:
-        """``text`` with the pseudonym for every address, and the id for every name."""
-        text = self._without_addresses(text)
-        return text if self._name is None else self._name.sub(self.id, text)
-
-    def _without_addresses(self, text: str) -> str:
-        return text if self._address is None else self._address.sub(self._pseudonym_for, text)
-
-    def _pseudonym_for(self, found: re.Match[str]) -> str:
+    def _for(self, found: re.Match[str], pseudonym: str) -> str:
         """For an address of theirs, also one whose end was cut off because the text was too long."""
         domains = self._domains[found[1].lower()]
         domain = found[2].lower()
         bare = domain.rstrip(".-")
         if bare in domains:
-            return self.pseudonym + domain[len(bare) :]
+            return pseudonym + domain[len(bare) :]
         is_cut = found.string[found.end() :].lstrip().startswith("…") or found.end() == len(found.string)
-        return self.pseudonym if is_cut and any(one.startswith(domain) for one in domains) else found[0]
+        return pseudonym if is_cut and any(one.startswith(domain) for one in domains) else found[0]
 
 
 def through(value: Any, rewrite: Rewrite) -> Any:

@@ -9,7 +9,8 @@ from audit.retention.models import LegalHold
 def forget(person: Person) -> None:
     for hold in LegalHold.objects.all():
         named = {name: getattr(hold, name) for name in ("user_email", "reason", "created_by", "released_by")}
-        said = {name: person.out_of(text) if person.is_in(text) else text for name, text in named.items()}
+        out_of = person.out_of if hold.user_email.lower() in person.addresses else person.address_out_of
+        said = {name: out_of(text) for name, text in named.items()}
         if said != named:
             said["reason"] = said["reason"][:200]
             LegalHold.objects.filter(pk=hold.pk).update(**said)

@@ -10,4 +10,4 @@ def forget(person: Person) -> None:
     for sink in Sink.objects.all():
         if person.is_in(sink.recipients):
             raise Conflict(f"the sink {sink.name} mails checkpoints to this person: change or remove it first")
-    Sink.objects.filter(created_by__in=person.addresses).update(created_by=person.pseudonym)
+    Sink.objects.filter(created_by__in=person.alone).update(created_by=person.pseudonym)

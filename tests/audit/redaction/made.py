@@ -54,13 +54,13 @@ def happened(actor: Actor, description: str, about: tuple[str, str] = ("project"
 
 
 def a_life(who: Someone) -> None:
-    """Eight entries that name ``who``, and four that do not."""
+    """Eight entries that name ``who`` by their address or id, and four that do not."""
     happened(OPERATOR, "nothing about anybody")
     happened(OPERATOR, f"created the person {who.email}", ("user", who.id), names=[who.name, {who.email: 1}])
     happened(who.actor, f"came from {ADDRESS}", seen=[ADDRESS, "203.0.113.7"])
     happened(who.actor, "made something")
     happened(OTTO.actor, f"wrote to {who.email.upper()}.")
-    happened(OTTO.actor, f"met {who.name.upper()} and not not-{who.email}")
+    happened(OTTO.actor, f"met {who.email.upper()} and not not-{who.email}")
     happened(OTTO.actor, "met nobody", key=f"not{who.email}")
     with transaction.atomic():
         tried = Actor(ActorKind.ANONYMOUS, label=who.email, address=ADDRESS, user_agent=AGENT)

@@ -38,10 +38,20 @@ def test_names_of_keys_are_texts_too_and_nothing_is_lost() -> None:
     assert through(value, PERSON.out_of) == {ADDRESS: 1, f"{ADDRESS} (2)": {"days": [None, True, 1.5, "usr_x"]}}
 
 
-@pytest.mark.parametrize(("text", "found"), [("to olivia@example.com", True), ("Olivia person", True), ("olly", False)])
-def test_an_address_or_a_whole_name_is_beyond_doubt(text: str, found: bool) -> None:
+@pytest.mark.parametrize(
+    ("text", "found"), [("to olivia@example.com", True), ("Olivia person", False), ("olly", False)]
+)
+def test_only_an_address_is_beyond_doubt(text: str, found: bool) -> None:
+    """Anybody may take a name, and somebody else's."""
     assert PERSON.is_in(text) is found
-    assert not found or PERSON.may_be_in(text)
+
+
+def test_what_is_not_theirs_is_rid_of_addresses_that_were_theirs_alone() -> None:
+    person = Person("usr_x", {"olivia@example.com", "desk@example.com"}, {"Olivia Person"}, {"desk@example.com"})
+    text = "olivia@example.com, desk@example.com, Olivia Person"
+    assert person.address_out_of(text) == f"{ADDRESS}, desk@example.com, Olivia Person"
+    assert person.out_of(text) == f"{ADDRESS}, {ADDRESS}, usr_x"
+    assert not person.is_in("to desk@example.com")
 
 
 def test_a_pseudonym_is_no_address_of_anybody() -> None:

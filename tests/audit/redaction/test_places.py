@@ -121,7 +121,19 @@ def test_what_auditlog_noticed_is_rid_of_them(world: World) -> None:
     )
     redact()
     row = LogEntry.objects.latest("pk")
-    assert row.changes == {"email": [OLIVIA.pseudonym, user.email], "name": [None, OLIVIA.id]}
+    assert row.changes == {"email": [OLIVIA.pseudonym, user.email], "name": [None, "Olivia Maria Person"]}
+
+
+def test_of_their_own_changes_names_go_too(world: World) -> None:
+    LogEntry.objects.create(
+        content_type=ContentType.objects.get_for_model(User),
+        object_pk=OLIVIA.id,
+        object_repr=OLIVIA.email,
+        action=1,
+        changes={"name": [None, "Olivia Maria Person"]},
+    )
+    redact()
+    assert LogEntry.objects.latest("pk").changes == {"name": [None, OLIVIA.id]}
 
 
 def test_everything_of_a_member_of_the_world_is_gone(world: World, data_dir: Path) -> None:

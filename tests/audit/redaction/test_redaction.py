@@ -53,7 +53,7 @@ def test_what_others_did_keeps_everything_but_them() -> None:
     assert (event.user_email, event.ip_address, event.user_agent) == (OTTO.email, ADDRESS, AGENT)
     assert event.description == f"wrote to {OLIVIA.pseudonym}."
     assert at(1).metadata["names"] == [OLIVIA.id, {OLIVIA.pseudonym: 1}]
-    assert at(5).description == f"met {OLIVIA.id} and not not-{OLIVIA.email}"
+    assert at(5).description == f"met {OLIVIA.pseudonym} and not not-{OLIVIA.email}"
     assert at(6).metadata["key"] == f"not{OLIVIA.email}"
 
 
@@ -97,7 +97,8 @@ def test_addresses_and_names_they_had_before_are_gone_too() -> None:
     sql_changes(event, before)
     happened(OTTO.actor, "asked olivia before at OLD@example.com")
     redact()
-    assert at(13).description == f"asked {OLIVIA.id} at {OLIVIA.pseudonym}"
+    assert at(12).metadata["changes"] == {"email": [OLIVIA.pseudonym] * 2, "name": [OLIVIA.id] * 2}
+    assert at(13).description == f"asked olivia before at {OLIVIA.pseudonym}"
 
 
 def sql_changes(event: Event, changes: object) -> None:
