@@ -15,6 +15,7 @@ from django.shortcuts import redirect
 
 from accounts.directory.errors import DirectoryDown
 from accounts.models import User
+from accounts.providers.groups import forget_unproven
 from accounts.services import actor_for
 from accounts.sessions import confirmed_factor, mark_confirmed, origin, session_credential
 from accounts.sign_in import record_sign_in, record_sign_out, user_with_password
@@ -48,7 +49,8 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         # Nor does a password count that was changed while its sign-in waited for something.
         if not user.is_active or not compare_digest(password, user.get_session_auth_hash()):
             raise ImmediateHttpResponse(self.respond_user_inactive(request, user))
-        way = way_of(request, user)
+        way, groups_of = way_of(request, user)
+        forget_unproven(user, proven_by=groups_of, actor=Actor.anonymous(**origin(request)))
         start_session(request, user, backend=BACKEND)
         factor = confirmed_factor(request.session, user)
         if factor is None:

@@ -20,6 +20,7 @@ from accounts.mfa.codes import factor_shown_by
 from accounts.models import TokenFamily, User
 from accounts.policy import factors_of, mfa_required_of, satisfied
 from accounts.privacy.notices import owed_by
+from accounts.providers.groups import forget_unproven
 from accounts.services import actor_for
 from accounts.sessions import without_rights
 from accounts.sign_in import record_sign_in, user_with_password, way_with_password
@@ -128,6 +129,7 @@ def _found_family(user: User, factor: str, actor: Actor) -> Pair:
         expires_at=now + FAMILY_LIFETIME,
     )
     owner = _owner(family, actor)
+    forget_unproven(user, proven_by="", actor=actor)
     record_sign_in(user, actor=owner, way=way_with_password(user), factor=factor)
     pair = _next_pair(family)
     note_token_use(family, address=actor.address, user_agent=actor.user_agent)

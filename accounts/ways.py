@@ -31,27 +31,27 @@ class Way(StrEnum):
     INVITATION = "invitation"
 
 
-def enter(request: HttpRequest, user: User, *, way: Way, factor: str = "", next_url: str | None = None) -> HttpResponse:
+def enter(
+    request: HttpRequest, user: User, *, way: Way, factor: str = "", groups_of: str = "", next_url: str | None = None
+) -> HttpResponse:
     """Begin the sign-in of ``user``, who proved who they are by ``way``: the stages follow, and then the session.
 
     ``factor`` is the public id of the second factor that the way itself was (a passkey that verified its user); then
-    the stage does not ask for another. A disabled account and a service go back to the sign-in page.
+    the stage does not ask for another. ``groups_of`` is the source whose groups the way asked about. A disabled account
+    and a service go back to the sign-in page.
     """
     if not user.is_active or user.kind != UserKind.PERSON:
         return redirect("account_login")
-    note_way(request, user, way)
+    request.session[_WAY] = {"user": user.public_id, "way": way.value, "groups_of": groups_of}
     forget_confirmed(request.session)  # of a sign-in that was begun before and not finished
     if factor:
         mark_confirmed(request.session, user, factor)
     return cast(HttpResponse, perform_login(request, user, redirect_url=next_url))
 
 
-def note_way(request: HttpRequest, user: User, way: Way) -> None:
-    """Keep by which way ``user`` came until the sign-in is complete and recorded."""
-    request.session[_WAY] = {"user": user.public_id, "way": way.value}
-
-
-def way_of(request: HttpRequest, user: User) -> str:
-    """By which way ``user`` came; asked once, when the sign-in is complete."""
+def way_of(request: HttpRequest, user: User) -> tuple[str, str]:
+    """By which way ``user`` came, and whose groups it asked about; read once, when the sign-in is complete."""
     noted = request.session.pop(_WAY, None) or {}
-    return str(noted["way"]) if noted.get("user") == user.public_id else Way.PASSWORD.value
+    if noted.get("user") != user.public_id:
+        return Way.PASSWORD.value, ""
+    return str(noted["way"]), str(noted.get("groups_of", ""))

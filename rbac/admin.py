@@ -16,6 +16,7 @@ from rbac.guards import actor_of
 from rbac.models import Grant
 from rbac.permissions import Permission, PlatformRole, ProjectRole
 from rbac.services import assign_role, remove_role, visible_grants
+from temps.lib import clock
 from temps.lib.actor import Actor
 from temps.lib.errors import Invalid
 
@@ -45,7 +46,7 @@ class GrantAdmin(ServiceAdmin):
     permission_to_add = Permission.ROLES_CREATE
     permission_to_delete = Permission.ROLES_DELETE
     form = GrantForm
-    list_display = ("user", "role", "scope", "given_by", "created_at")
+    list_display = ("user", "role", "scope", "given_by", "created_at", "lasts")
     list_filter = ("role", "source")
     search_fields = ("user__email", "project__slug")
     ordering = ("user__email", "id")
@@ -54,13 +55,19 @@ class GrantAdmin(ServiceAdmin):
     def given_by(self, grant: Grant) -> str:
         return f"a group of {grant.source}" if grant.source else grant.created_by
 
+    @admin.display(description="lasts")
+    def lasts(self, grant: Grant) -> str:
+        if grant.ends_at is None:
+            return "until it is taken"
+        return f"{'until' if grant.ends_at > clock.now() else 'ended'} {grant.ends_at:%Y-%m-%d %H:%M} UTC"
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[Grant]:
         return visible_grants(actor_of(request)).order_by(*self.ordering)
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         if obj is None:
             return "email", "role", "project", "environment"
-        return "user", "role", "scope", "given_by", "created_at"
+        return "user", "role", "scope", "given_by", "created_at", "lasts"
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **options: Any) -> Any:
         options["queryset"] = _offered(db_field.name, db_field.remote_field.model, actor_of(request))

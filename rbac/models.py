@@ -8,6 +8,12 @@ from temps.lib import clock
 from temps.lib.ids import PublicIdField
 
 
+class GrantQuerySet(models.QuerySet["Grant"]):
+    def in_force(self) -> GrantQuerySet:
+        """Those that have not ended."""
+        return self.filter(Q(ends_at=None) | Q(ends_at__gt=clock.now()))
+
+
 class Grant(models.Model):
     """A role for a user: on the platform, on one project, or in one environment of a project."""
 
@@ -23,6 +29,10 @@ class Grant(models.Model):
     """The label of the actor, by value: whoever granted may be gone by the time someone asks."""
     source = models.CharField(max_length=80, blank=True, editable=False, default="", db_default="")
     """The directory or identity provider whose group gives this role, and takes it; empty where a person gave it."""
+    ends_at = models.DateTimeField(null=True, blank=True, editable=False)
+    """From when on it gives nothing; empty for one that lasts until it is taken."""
+
+    objects = GrantQuerySet.as_manager()
 
     class Meta:
         ordering = ("id",)

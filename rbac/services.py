@@ -60,7 +60,7 @@ def _load(actor: Actor) -> Holding:
     projects: dict[int, frozenset[Permission]] = {}
     environments: dict[int, frozenset[Permission]] = {}
     seen_through: dict[int, frozenset[Permission]] = {}
-    grants = Grant.objects.filter(user_id=actor.user_pk, user__is_active=True)
+    grants = Grant.objects.in_force().filter(user_id=actor.user_pk, user__is_active=True)
     rows: Iterable[tuple[str, int | None, int | None]] = grants.values_list("role", "project_id", "environment_id")
     for role, project_id, environment_id in rows:
         permissions = permissions_of_role(role, on_project=project_id is not None) & narrowing
@@ -179,7 +179,7 @@ def permissions_of(user: User) -> list[Explained]:
     """Every permission of ``user`` with the reason, in the order of the catalogue; none for a disabled account."""
     if not user.is_active:
         return []
-    grants = list(Grant.objects.filter(user=user).select_related("project", "environment"))
+    grants = list(Grant.objects.in_force().filter(user=user).select_related("project", "environment"))
     return [
         Explained(permission, grant.scope, grant.role)
         for permission in Permission
@@ -216,7 +216,8 @@ def assign_role(
     if before is not None and before.role != role:
         require_all_of(before.role, project, actor)
         refuse_last_of(before)
-    given = {"role": role, "created_by": actor.label, "source": ""}  # by a person now, so no group takes it away
+    # By a person now, so no group takes it away, and it does not end by itself.
+    given = {"role": role, "created_by": actor.label, "source": "", "ends_at": None}
     grant, _created = Grant.objects.update_or_create(
         user=user, project=project, environment=environment, defaults=given
     )
@@ -289,13 +290,13 @@ def lock_scope(project: Project | None) -> None:
 
 def refuse_last_of(grant: Grant) -> None:
     """Raise :class:`Conflict` when ``grant`` is what keeps the platform, or a project, from having nobody in charge."""
-    if grant.environment_id is not None:
-        return
+    if grant.environment_id is not None or grant.ends_at is not None:
+        return  # who is in charge until a day is not who keeps it from having nobody
     top = PlatformRole.ADMIN.value if grant.project_id is None else ProjectRole.OWNER.value
     if grant.role != top:
         return
     # Locked, so that two people who remove each other at the same moment do not both succeed.
-    holders = Grant.objects.select_for_update().filter(project=grant.project, environment=None, role=top)
+    holders = Grant.objects.select_for_update().filter(project=grant.project, environment=None, role=top, ends_at=None)
     others = [one for one in holders.select_related(None) if one.pk != grant.pk]
     active = Grant.objects.filter(pk__in=[one.pk for one in others], user__is_active=True, user__kind="person").exists()
     if not active:

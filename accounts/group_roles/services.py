@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
@@ -39,8 +40,11 @@ def groups_speak(visitor: Actor) -> Actor:
     )
 
 
-def apply_groups(user: User, *, source: str, groups: Iterable[str], actor: Actor) -> None:
+def apply_groups(
+    user: User, *, source: str, groups: Iterable[str], actor: Actor, ends_at: datetime | None = None
+) -> None:
     """Give ``user`` the roles of the ``groups`` that they are in now, and take those of the groups they left.
+    ``ends_at`` is when these roles end unless they are given again, for a source that does not tell who left.
 
     Of several roles in one scope the one with the most permissions is given. A role that a person gave, or another
     source, stays as it is. ``actor`` is :func:`groups_speak`'s, or another that holds what is given and taken.
@@ -52,7 +56,7 @@ def apply_groups(user: User, *, source: str, groups: Iterable[str], actor: Actor
         scope = Scope(row.project, row.environment)
         if row.group in known and _rank(row.role, scope) > _rank(wanted.get(scope, ""), scope):
             wanted[scope] = row.role
-    set_sourced_roles(user, wanted, source=source, actor=actor)
+    set_sourced_roles(user, wanted, source=source, actor=actor, ends_at=ends_at)
 
 
 def group_role_by_id(public_id: str, *, actor: Actor) -> GroupRole:

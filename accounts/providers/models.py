@@ -16,6 +16,10 @@ SLUG = r"^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?\Z"
 check_slug = RegexValidator(SLUG, "use 1 to 40 lower-case letters, digits and hyphens, with no hyphen at either end")
 
 
+GROUP_SOURCE = "provider"
+"""What kind of source of roles a provider is (``accounts.group_roles``)."""
+
+
 class Kind(models.TextChoices):
     GITHUB = "github", "GitHub"
     GITLAB = "gitlab", "GitLab"
@@ -74,7 +78,7 @@ class IdentityProvider(models.Model):
     @property
     def group_source(self) -> str:
         """What rules about groups (``accounts.group_roles``) call it."""
-        return f"provider:{self.slug}"
+        return f"{GROUP_SOURCE}:{self.slug}"
 
     def context(self) -> bytes:
         """What the sealed client secret is bound to."""

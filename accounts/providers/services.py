@@ -13,6 +13,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from accounts.group_roles.services import forget_source
+from accounts.providers.groups import forget_all_groups
 from accounts.providers.models import IdentityProvider, Kind, check_slug
 from accounts.providers.sealed import open_client_secret, seal_client_secret
 from accounts.providers.settings import Given, apply, checked_secret, checked_server
@@ -86,6 +87,8 @@ def change_provider(provider: IdentityProvider, *, actor: Actor, **given: Unpack
         provider.revision += 1
         seal_client_secret(provider, checked_secret(secret))
     provider.save()
+    if before["groupsClaim"] and not provider.groups_claim:
+        forget_all_groups(provider, actor=actor)
     changed = {"before": before, "after": _told(provider), "secretReplaced": bool(secret)}
     text = f"changed the sign-in with {provider.name}"
     record(actor, Action.IDENTITY_PROVIDER_UPDATE, provider, text, metadata=changed)
@@ -94,7 +97,8 @@ def change_provider(provider: IdentityProvider, *, actor: Actor, **given: Unpack
 
 @transaction.atomic
 def set_enabled(provider: IdentityProvider, enabled: bool, *, actor: Actor) -> IdentityProvider:
-    """Offer it on the sign-in page, or no longer. Links stay; sessions that exist go on."""
+    """Offer it on the sign-in page, or no longer. Links stay and sessions go on; the roles that its groups gave are
+    taken, and come back with the next sign-in."""
     require(actor, Permission.SETTINGS_WRITE)
     require_person(actor)
     provider = _locked(provider)
@@ -103,6 +107,8 @@ def set_enabled(provider: IdentityProvider, enabled: bool, *, actor: Actor) -> I
         provider.save(update_fields=["enabled"])
         text = f"{'enabled' if enabled else 'disabled'} the sign-in with {provider.name}"
         record(actor, Action.IDENTITY_PROVIDER_UPDATE, provider, text, metadata={"enabled": enabled})
+        if not enabled:
+            forget_all_groups(provider, actor=actor)
     return provider
 
 

@@ -125,7 +125,7 @@ def _sign_in(request: HttpRequest, provider: IdentityProvider, proven: Proven, s
     user = account_of(provider, proven, actor=_visitor(request))
     if incomplete_user(request) is not None:
         end_session(request)
-    return enter(request, user, way=Way.OAUTH, next_url=state.get("next"))
+    return enter(request, user, way=Way.OAUTH, groups_of=provider.group_source, next_url=state.get("next"))
 
 
 def _link(request: HttpRequest, provider: IdentityProvider, proven: Proven, state: dict[str, Any]) -> HttpResponse:

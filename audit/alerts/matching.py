@@ -126,6 +126,6 @@ def from_new_networks(rule: Rule, new: list[Event]) -> Groups:
 
 
 def _administrators() -> QuerySet[Any]:
-    return Grant.objects.filter(
+    return Grant.objects.in_force().filter(
         project=None, environment=None, role=PlatformRole.ADMIN.value, user__kind=UserKind.PERSON
     )
