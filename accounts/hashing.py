@@ -12,12 +12,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import BoundedSemaphore
 
+from django.contrib.auth.hashers import Argon2PasswordHasher
+
 from accounts.errors import Busy
 
 AT_ONCE = min(2, max(1, (os.cpu_count() or 1) // 2))
 WAITING = 2
 """With those that are hashed no more than half of the threads of ``temps up``: the others answer the other requests."""
 LONGEST_WAIT_SECONDS = 5.0
+
+
+class Argon2OneLane(Argon2PasswordHasher):
+    """Argon2id (RFC 9106) as Django has it, 100 MiB and two passes, in one lane: Django's eight would have one guess
+    take every processor at once. Hashes with other parameters are replaced at their next sign-in."""
+
+    parallelism = 1
 
 
 class Turns:

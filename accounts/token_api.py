@@ -13,7 +13,6 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.hashing import passwords
 from accounts.sessions import origin
 from accounts.throttling import throttle_address, throttle_sign_in
 from accounts.tokens import Pair, refresh, revoke, sign_in
@@ -67,7 +66,6 @@ class ObtainToken(AuthView):
 
     @extend_schema(request=SignInIn, responses=PairOut, auth=[], operation_id="auth_token")
     def post(self, request: Request) -> Response:
-        passwords.refuse_if_full()
         given = SignInIn(data=request.data)
         given.is_valid(raise_exception=True)
         throttle_sign_in(request, given.validated_data["email"])

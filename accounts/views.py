@@ -14,7 +14,6 @@ from django.views.decorators.http import require_http_methods
 
 from accounts.errors import TooManyAttempts
 from accounts.forms import SetupForm, SignInForm
-from accounts.hashing import passwords
 from accounts.lockout import captcha
 from accounts.lockout.counting import network_of
 from accounts.lockout.services import needs_captcha
@@ -60,7 +59,6 @@ class SignIn(LoginView):  # type: ignore[misc]
             again = self.get_context_data(form=SignInForm(initial={"login": email}))
             return cast(HttpResponse, self.render_to_response(again))
         try:
-            passwords.refuse_if_full()
             throttle_sign_in(request, email)
             return cast(HttpResponse, super().post(request, *args, **options))
         except TooManyAttempts as error:

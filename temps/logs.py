@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import MutableMapping
 from typing import Any
@@ -20,6 +21,12 @@ def mask_secrets(_logger: Any, _method: str, event: MutableMapping[str, Any]) ->
         if isinstance(value, str):
             event[name] = without_secrets(ONE_TIME_ADDRESS.sub(r"\1[token]", value))
     return event
+
+
+def is_news(record: logging.LogRecord) -> bool:
+    """A filter for ``django.request``, which repeats answers from 400 on that ``temps.request`` has told already. Only
+    what it has beyond that, a traceback, is told."""
+    return record.exc_info is not None
 
 
 def on_one_line(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -66,10 +73,12 @@ def logging_config(*, production: bool) -> dict[str, Any]:
                 "foreign_pre_chain": SHARED,
             }
         },
+        "filters": {"is_news": {"()": lambda: is_news}},
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "structured"}},
         "root": {"handlers": ["stderr"], "level": "WARNING"},
         "loggers": {
             "temps": {"level": "INFO"},
+            "django.request": {"filters": ["is_news"]},
             "django.server": {"level": "WARNING"},
         },
     }

@@ -112,6 +112,7 @@ MIDDLEWARE = [
     "corsheaders.middleware.CorsMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "firewall.middleware.RateLimit",
+    "accounts.middleware.PasswordTurns",
     "temps.middleware.NoNul",
     "temps.middleware.BodyLimit",
     "accounts.browser_sessions.middleware.SessionMiddleware",
@@ -186,7 +187,7 @@ CELERY_BROKER_DIR = DATA_DIR / "broker"
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
 PASSWORD_HASHERS = [
-    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "accounts.hashing.Argon2OneLane",
     "django.contrib.auth.hashers.BCryptSHA256PasswordHasher",
     "django.contrib.auth.hashers.BCryptPasswordHasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",

@@ -3,7 +3,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from django.test import Client
+from django.http import HttpRequest, HttpResponse
+from django.test import Client, override_settings
+from django.urls import path
+
+from temps.urls import urlpatterns as temps_urls
 
 pytestmark = pytest.mark.django_db
 
@@ -34,3 +38,25 @@ def test_a_forwarded_chain_that_makes_no_sense_is_refused(client: Client, settin
 def test_each_answer_names_its_request(client: Client) -> None:
     first, second = (client.get("/healthz")["X-Request-Id"] for _ in range(2))
     assert first != second
+
+
+def test_an_answer_is_told_on_one_line_and_a_traceback_as_well(
+    client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert client.get("/api/v1/users/").status_code == 401
+    assert [record.name for record in caplog.records] == ["temps.request"]
+    caplog.clear()
+    client.raise_request_exception = False
+    with override_settings(ROOT_URLCONF=__name__):
+        assert client.get("/fails").status_code == 500
+    assert {record.name: bool(record.exc_info) for record in caplog.records} == {
+        "django.request": True,
+        "temps.request": False,
+    }
+
+
+def _fails(_request: HttpRequest) -> HttpResponse:
+    raise ZeroDivisionError
+
+
+urlpatterns = [path("fails", _fails), *temps_urls]

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.promise("A-12")
 @pytest.fixture
 def full(monkeypatch: pytest.MonkeyPatch) -> None:
     """As when others hash and wait already: there is no place left."""
-    for place in ("sign_in", "token_api", "views"):
+    for place in ("sign_in", "middleware"):
         monkeypatch.setattr(f"accounts.{place}.passwords", Turns(0, 0))
 
 

@@ -1,7 +1,14 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
-from django.contrib.auth.hashers import BCryptSHA256PasswordHasher, PBKDF2PasswordHasher, identify_hasher
+from django.contrib.auth.hashers import (
+    Argon2PasswordHasher,
+    BCryptSHA256PasswordHasher,
+    PBKDF2PasswordHasher,
+    identify_hasher,
+)
 
 from accounts.models import User
 from accounts.services import check_password_quality
@@ -56,3 +63,12 @@ def test_an_imported_hash_is_accepted_and_upgraded(
     world.member.refresh_from_db()
     assert identify_hasher(world.member.password).algorithm == "argon2"
     assert world.member.check_password(PASSWORD)
+
+
+def test_a_hash_with_other_parameters_is_upgraded_too(world: World, settings: Any) -> None:
+    world.member.password = Argon2PasswordHasher().encode(PASSWORD, "a salt of many characters")  # eight lanes
+    world.member.save()
+    settings.PASSWORD_HASHERS = ["accounts.hashing.Argon2OneLane"]
+    assert user_with_password(world.member.email, PASSWORD, actor=Actor.anonymous()) == world.member
+    world.member.refresh_from_db()
+    assert "$argon2id$v=19$m=102400,t=2,p=1$" in world.member.password
