@@ -29,7 +29,7 @@ class GrantForm(forms.ModelForm):  # type: ignore[type-arg]
         label="User", help_text="The email address of the account.", widget=UnfoldAdminEmailInputWidget
     )
     role = forms.ChoiceField(
-        choices=[(role, role) for role in ROLES],
+        choices=[("", "choose a role"), *((role, role) for role in ROLES)],
         widget=UnfoldAdminSelectWidget,
         help_text=f"On the platform: {', '.join(PlatformRole)}. On a project: {', '.join(ProjectRole)}.",
     )

@@ -23,6 +23,7 @@ from django.forms import ModelForm
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils.html import format_html
 from unfold.admin import ModelAdmin
 
 from audit.diffs import is_tracked
@@ -35,7 +36,7 @@ from rbac.step_up import StepUpRequired, is_recent
 from temps.lib.actor import Actor
 from temps.lib.errors import Denied, TempsError
 
-_ERROR = "_service_error"
+_ERROR, _TO_READ = "_service_error", "_shown_to_read"
 TO_FILL_IN = timedelta(minutes=5)
 """What is left of a confirmation at least when a form is shown that needs one."""
 KEY = re.compile(r"[0-9]{1,18}")
@@ -58,7 +59,7 @@ class ServiceAdmin(ModelAdmin):  # type: ignore[misc]
     warn_unsaved_form = True
     step_up: ClassVar[frozenset[str]] = frozenset()
     """Which of ``add``, ``change`` and ``delete`` ask again who is there. The services decide; this asks before the
-    form is filled in rather than after."""
+    form is filled in rather than after. What exists is shown to read until then."""
 
     # Subclasses fill these in; a screen without one declares no permission for it and is never reached.
 
@@ -99,7 +100,7 @@ class ServiceAdmin(ModelAdmin):  # type: ignore[misc]
         return self._holds(request, self.permission_to_add, None)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return self._holds(request, self.permission_to_change, obj)
+        return not hasattr(request, _TO_READ) and self._holds(request, self.permission_to_change, obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return self._holds(request, self.permission_to_delete, obj)
@@ -144,8 +145,10 @@ class ServiceAdmin(ModelAdmin):  # type: ignore[misc]
     def changeform_view(
         self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
-        if self._asks_first(request, "add" if object_id is None else "change"):
+        if object_id is None and self._asks_first(request, "add"):
             return ask_to_confirm(request)
+        if object_id is not None and self._asks_first(request, "change"):
+            self._show_to_read(request, object_id)
         try:
             return super().changeform_view(request, object_id, form_url, extra_context)  # type: ignore[no-any-return]
         except StepUpRequired:
@@ -192,6 +195,16 @@ class ServiceAdmin(ModelAdmin):  # type: ignore[misc]
             return False
         actor = actor_of(request)
         return actor.is_authenticated and not is_recent(actor, left=TO_FILL_IN)
+
+    def _show_to_read(self, request: HttpRequest, object_id: str) -> None:
+        """Show the object without a form, and to whoever may change it the way to one: nobody should learn to confirm
+        who they are only to look at something."""
+        obj = self.get_object(request, object_id)
+        if obj is None or not self.has_change_permission(request, obj):
+            return
+        setattr(request, _TO_READ, True)
+        text = '<a href="{}" class="underline">Confirm that it is you</a> to change this.'
+        messages.info(request, format_html(text, _confirm_address(request.get_full_path())))
 
     def response_delete_refused(self, request: HttpRequest, object_id: str) -> HttpResponse:
         options = self.model._meta
@@ -264,7 +277,11 @@ def ask_to_confirm(request: HttpRequest) -> HttpResponse:
         came_from = urlsplit(request.headers.get("Referer", ""))
         if came_from.netloc == request.get_host():
             back = urlunsplit(("", "", came_from.path, came_from.query, ""))
-    return redirect(f"{reverse('account_confirm')}?{urlencode({REDIRECT_FIELD_NAME: back})}")
+    return redirect(_confirm_address(back))
+
+
+def _confirm_address(back: str) -> str:
+    return f"{reverse('account_confirm')}?{urlencode({REDIRECT_FIELD_NAME: back})}"
 
 
 def _name_of_filter(shown: Any) -> str:

@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.forms.models import model_to_dict
 from django.test import Client
 from rest_framework.test import APIClient
 
 from accounts.mail.services import set_mail_server
 from accounts.models import User
-from accounts.policy import change_policy
+from accounts.policy import change_policy, current_policy
 from accounts.privacy.notices import publish_notice
 from accounts.providers.services import create_provider
 from accounts.services import set_password
@@ -207,6 +208,19 @@ def test_the_console_asks_before_it_shows_the_form(world: World) -> None:
     assert client.get(page).status_code == 200
     client.post(page, {"post": "yes"})
     assert not type(world.project).objects.filter(pk=world.project.pk).exists()
+
+
+def test_what_exists_is_shown_to_read_until_then(world: World) -> None:
+    change_policy({"require_mfa": "off"}, actor=world.operator)
+    client, page = an_hour_ago(world.admin), "/accounts/signinpolicy/1/change/"
+    shown = client.get(page).content.decode()
+    assert "Confirm that it is you</a> to change this" in shown
+    assert 'name="require_mfa"' not in shown
+    given = model_to_dict(current_policy()) | {"require_mfa": "everyone", "sign_up_domains": ""}
+    assert client.post(page, given)["Location"].startswith(PAGE)
+    assert current_policy().require_mfa == "off"
+    client.post(PAGE, {"password": PASSWORD, "next": page})
+    assert 'name="require_mfa"' in client.get(page).content.decode()
 
 
 def test_confirming_gives_the_session_a_new_id(world: World) -> None:
