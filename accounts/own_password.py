@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from django.contrib.auth import update_session_auth_hash
 from django.contrib.auth.views import PasswordChangeView
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
 from django.urls import reverse_lazy
 from unfold.forms import AdminOwnPasswordChangeForm
 
 from accounts.errors import TooManyAttempts
 from accounts.models import User
-from accounts.services import change_own_password
+from accounts.services import change_own_password, is_linked
 from accounts.throttling import throttle_sign_in
 from accounts.views import too_many
 from rbac.guards import actor_of
+from temps.lib.errors import Conflict
 
 
 class OwnPassword(PasswordChangeView):
@@ -24,6 +26,11 @@ class OwnPassword(PasswordChangeView):
 
     form_class = AdminOwnPasswordChangeForm
     success_url = reverse_lazy("admin:password_change_done")
+
+    def dispatch(self, request: HttpRequest, *args: Any, **options: Any) -> HttpResponse:
+        if is_linked(cast(User, request.user)):
+            return _kept_elsewhere(request)
+        return cast(HttpResponse, super().dispatch(request, *args, **options))
 
     def post(self, request: HttpRequest, *args: Any, **options: Any) -> HttpResponse:
         try:
@@ -34,6 +41,14 @@ class OwnPassword(PasswordChangeView):
 
     def form_valid(self, form: Any) -> HttpResponse:
         user: User = form.user
-        change_own_password(user, form.cleaned_data["new_password1"], actor=actor_of(self.request))
+        try:
+            change_own_password(user, form.cleaned_data["new_password1"], actor=actor_of(self.request))
+        except Conflict:  # linked at this moment
+            return _kept_elsewhere(self.request)
         update_session_auth_hash(self.request, user)
         return HttpResponseRedirect(self.get_success_url())
+
+
+def _kept_elsewhere(request: HttpRequest) -> HttpResponse:
+    """For whoever has the password of a directory."""
+    return render(request, "accounts_directory/password_elsewhere.html", status=Conflict.status)

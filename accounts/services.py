@@ -10,6 +10,7 @@ from django.core.validators import validate_email
 from django.db import transaction
 
 from accounts.browser_sessions.services import end_sessions_of
+from accounts.directory.models import DirectoryAccount
 from accounts.mail.telling import tell
 from accounts.mail.texts import Text
 from accounts.models import User, UserKind
@@ -125,8 +126,12 @@ def create_user(
 
 @transaction.atomic
 def set_active(user: User, active: bool, *, actor: Actor) -> User:
-    """Disable an account, or enable it again. Its sessions, tokens and keys follow from the next request."""
+    """Disable an account, or enable it again. Its sessions, tokens and keys follow from the next request. Whom a person
+    disables, no directory enables."""
     require(actor, Permission.USERS_UPDATE)
+    # Whoever does it decides from now on, also where a directory had disabled the account before. First of all, for the
+    # lock: the recheck of a directory holds this row while it does the same.
+    DirectoryAccount.objects.filter(user=user).update(gone_at=None)
     if not active:
         # In one order, so that the locks of two such changes do not cross.
         for grant in user.grants.select_related("project").order_by("project_id"):
@@ -140,11 +145,26 @@ def set_active(user: User, active: bool, *, actor: Actor) -> User:
     return user
 
 
+def is_linked(user: User) -> bool:
+    """Whether a directory checks the password of ``user``, and nothing else does."""
+    return DirectoryAccount.objects.filter(user=user).exists()
+
+
+def require_own_password(user: User) -> None:
+    """Raise :class:`Conflict` where a directory checks the password of ``user``: one that is kept here would go past it
+    on the day when the account is unlinked. The row is locked, so that nobody links it before the password is set."""
+    User.objects.select_for_update().get(pk=user.pk)
+    if is_linked(user):
+        raise Conflict(f"a directory checks the password of {user.email}: change it there, or unlink the account first")
+
+
 @transaction.atomic
 def change_own_password(user: User, password: str, *, actor: Actor) -> User:
-    """Give oneself a new password, once a face has checked the present one. Other sessions and all tokens end."""
+    """Give oneself a new password, once a face has checked the present one. Other sessions and all tokens end.
+    Raises :class:`Conflict` for an account of a directory."""
     if actor.id != user.public_id or actor.credential.kind is not CredentialKind.SESSION:
         raise Denied("a password is changed by its owner alone, in a browser", actor=actor)
+    require_own_password(user)
     check_password_quality(password, user)
     user.set_password(password)
     user.save(update_fields=["password"])
@@ -156,13 +176,15 @@ def change_own_password(user: User, password: str, *, actor: Actor) -> User:
 
 @transaction.atomic
 def set_password(user: User, password: str, *, actor: Actor) -> User:
-    """Give ``user`` a new password, for someone who lost theirs. Their sessions and tokens end at once."""
+    """Give ``user`` a new password, for someone who lost theirs. Their sessions and tokens end at once. Raises
+    :class:`Conflict` for an account of a directory."""
     if actor.credential.kind is CredentialKind.API_KEY:
         raise Denied("an API key cannot set anybody's password", actor=actor)
     require(actor, Permission.USERS_UPDATE)
     require_recent(actor)
     if user.kind != UserKind.PERSON:
         raise Invalid(f"{user.email} is a service: it has API keys and no password", field="email")
+    require_own_password(user)
     check_password_quality(password, user)
     user.set_password(password)
     user.save(update_fields=["password"])

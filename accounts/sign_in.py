@@ -8,12 +8,12 @@ from django.contrib.auth.hashers import make_password
 from django.db import transaction
 
 from accounts.directory.errors import DirectoryDown
-from accounts.directory.sign_in import is_linked, user_in_directories
+from accounts.directory.sign_in import user_in_directories
 from accounts.hashing import passwords
 from accounts.lockout.counting import network_of
 from accounts.lockout.services import remember_network, succeeded
 from accounts.models import User, UserKind
-from accounts.services import clean_email
+from accounts.services import clean_email, is_linked
 from accounts.ways import Way
 from audit.actions import Action, Result
 from audit.folding import record_folded
@@ -31,7 +31,7 @@ def user_with_password(email: str, password: str, *, actor: Actor) -> User | Non
     An unknown address costs the same as a known one, here and in the directories, and a disabled account answers like a
     wrong password. An imported hash of another kind is upgraded to Argon2id on the way. The password of an account that
     is a directory's is checked there alone. Raises :class:`DirectoryDown`, recorded too, for a failure of any account
-    while a directory does not answer, and :class:`Busy` when too many passwords are being tried.
+    while a directory does not answer, and :class:`Busy` when too many passwords are being tried, or directories asked.
     """
     try:
         email = clean_email(email)
@@ -47,7 +47,7 @@ def user_with_password(email: str, password: str, *, actor: Actor) -> User | Non
     if found is None:
         _record_failure(user, email, actor)
         return None
-    succeeded(found, network_of(actor.address))
+    succeeded(found, network_of(actor.address), email)
     return found
 
 

@@ -15,6 +15,7 @@ from accounts.directory import services
 from accounts.directory.given import Given
 from accounts.directory.linking import LOGIN_LIMIT, Tried, try_directory
 from accounts.directory.models import Directory, DirectoryAccount
+from accounts.errors import Busy
 from rbac.console import KEY, ServiceAdmin, ask_to_confirm
 from rbac.guards import actor_of
 from rbac.permissions import Permission
@@ -87,6 +88,7 @@ class TryForm(forms.Form):
 
 @admin.register(Directory)
 class DirectoryAdmin(ServiceAdmin):
+    removal = ("Remove", "Its accounts stay, but no password of theirs works until they get one here.")
     step_up = frozenset({"add", "change", "delete"})
     permission_to_view = Permission.SETTINGS_READ
     permission_to_add = Permission.SETTINGS_WRITE
@@ -173,6 +175,6 @@ class DirectoryAdmin(ServiceAdmin):
             return None
         try:
             return try_directory(directory, form.cleaned_data["login"], actor=actor)
-        except Invalid as error:
+        except (Invalid, Busy) as error:
             form.add_error("login", error.message)
             return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from accounts.directory.errors import DirectoryFault
@@ -9,7 +10,14 @@ from accounts.directory.models import Directory
 from accounts.directory.protocol import Conversation, Entry, SeveralFound, conversation
 from accounts.directory.services import password_of
 from accounts.group_roles.names import canonical_dn
+from accounts.hashing import Turns
 from temps.lib import clock
+
+AT_ONCE, WAITING = 2, 1
+"""Conversations that people wait for. One that hangs keeps a thread of ``temps up`` for as long as the timeout lets it:
+with the passwords that are hashed (:mod:`accounts.hashing`) not all of the threads."""
+
+conversations = Turns(AT_ONCE, WAITING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,32 +31,25 @@ class Known:
     """Why they may not sign in; empty where they may."""
 
 
-def with_password(directory: Directory, login: str, password: str) -> Known | None:
-    """The person whose name and password these are. With an empty ``password`` it is nobody, after the same work.
+def with_password(
+    directory: Directory, login: str, password: str, *, may_try: Callable[[Entry | None], bool] = bool
+) -> Known | None:
+    """The person whose name and password these are. ``may_try`` is asked once about what is found by the name: where it
+    says no the password stays here, and it is nobody, after the same work.
 
-    Raises :class:`DirectoryFault`, at once for a directory that did not answer a moment ago.
+    Raises :class:`DirectoryFault`, at once for a directory that did not answer a moment ago, and :class:`Busy` when too
+    many wait for an answer already.
     """
-    if directory.rests:
-        raise DirectoryFault(directory.last_error)
-    secret = password_of(directory)
-    try:
-        with conversation(directory, secret) as talk:
-            entry = _only(talk, login)
-            if entry is None or not password:
-                talk.accepts_nobody()
-                found = None
-            else:
-                found = _proven(talk, entry, password, secret, directory)
-    except DirectoryFault as error:
-        note(directory, error.message)
-        raise
-    note(directory)
-    return found
+    _refuse_resting(directory)
+    with conversations.turn():
+        # Again, by now: those who waited do not find out anew, one after the other.
+        _refuse_resting(Directory.objects.filter(pk=directory.pk).first())
+        return _asked(directory, login, password, may_try)
 
 
 def look_up(directory: Directory, login: str) -> Known | None:
-    """What the directory says about ``login``, without a password. Raises :class:`DirectoryFault`."""
-    with conversation(directory, password_of(directory)) as talk:
+    """What the directory says about ``login``, without a password. Raises :class:`DirectoryFault` and :class:`Busy`."""
+    with conversations.turn(), conversation(directory, password_of(directory)) as talk:
         entry = talk.person(login)
         return None if entry is None else known(talk, entry, directory)
 
@@ -72,6 +73,28 @@ def note(directory: Directory, error: str = "") -> None:
         rows.update(last_error=error[:300], last_error_at=clock.now())
     else:
         rows.update(last_ok_at=clock.now())
+
+
+def _refuse_resting(directory: Directory | None) -> None:
+    if directory is not None and directory.rests:
+        raise DirectoryFault(directory.last_error)
+
+
+def _asked(directory: Directory, login: str, password: str, may_try: Callable[[Entry | None], bool]) -> Known | None:
+    secret = password_of(directory)
+    try:
+        with conversation(directory, secret) as talk:
+            entry = _only(talk, login)
+            if not may_try(entry) or entry is None or not password:
+                talk.accepts_nobody()
+                found = None
+            else:
+                found = _proven(talk, entry, password, secret, directory)
+    except DirectoryFault as error:
+        note(directory, error.message)
+        raise
+    note(directory)
+    return found
 
 
 def _only(talk: Conversation, login: str) -> Entry | None:

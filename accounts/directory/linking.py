@@ -31,7 +31,8 @@ class Tried:
 
 
 def try_directory(directory: Directory, login: str, *, actor: Actor) -> Tried:
-    """Look ``login`` up and say what is found; no password is checked. Takes as long as the server does."""
+    """Look ``login`` up and say what is found; no password is checked. Takes as long as the server does. Raises
+    :class:`Busy` when too many wait for directories already."""
     require_keeper(actor)
     login, fault = _clean_login(login), ""
     try:
@@ -55,7 +56,8 @@ def try_directory(directory: Directory, login: str, *, actor: Actor) -> Tried:
 
 def link_account(user: User, directory: Directory, login: str, *, actor: Actor) -> DirectoryAccount:
     """Let ``directory`` check the password of ``user``, as the one entry that it finds for ``login``. The password that
-    they had opens nothing any more, and their sessions and tokens end."""
+    they had opens nothing any more, and their sessions and tokens end. Raises :class:`DirectoryFault` and
+    :class:`Busy`."""
     require_keeper(actor)
     known = look_up(directory, _clean_login(login))
     if known is None:

@@ -134,7 +134,8 @@ class DirectoryAccount(models.Model):
     linked_by = models.CharField(max_length=254, editable=False)
     checked_at = models.DateTimeField(null=True, editable=False)
     gone_at = models.DateTimeField(null=True, editable=False)
-    """Since when the directory knows the entry no longer, or has disabled it; then the account is disabled too."""
+    """Since when the account is disabled because the directory knows the entry no longer, or has disabled it. Empty
+    where a person disabled the account, before or since: then it is not the directory's to enable again."""
 
     class Meta:
         ordering = ("id",)

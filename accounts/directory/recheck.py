@@ -35,7 +35,8 @@ class Rechecked:
 
 def recheck_directory(directory: Directory, *, actor: Actor) -> Rechecked:
     """Ask about every linked account. Those whom the directory knows no longer, or has disabled, are disabled here, and
-    enabled again when it knows them again; everyone's roles follow their groups.
+    enabled again when it knows them again, unless a person has disabled them since; everyone's roles follow their
+    groups.
 
     Raises :class:`DirectoryFault`, and then nobody is disabled.
     """
@@ -65,26 +66,29 @@ def _ask(directory: Directory, links: list[DirectoryAccount]) -> list[Known | No
 
 @transaction.atomic
 def _settle(link: DirectoryAccount, directory: Directory, answer: Known | None, *, actor: Actor) -> None:
-    rows = DirectoryAccount.objects.select_for_update(of=("self",)).filter(pk=link.pk)
-    current = rows.select_related("user").first()
+    current = DirectoryAccount.objects.select_for_update().filter(pk=link.pk).first()
     if current is None:
         return  # unlinked meanwhile
-    user, gone = current.user, answer is None or bool(answer.refused)
+    user = User.objects.get(pk=current.user_id)  # as it is now that no other can disable or enable it
+    gone, left = answer is None or bool(answer.refused), current.gone_at
     groups = answer.groups if answer is not None and not gone else ()
     if gone and user.is_active:
-        _disable(user, directory, actor)
-    elif not gone and current.gone_at is not None and not user.is_active:
-        set_active(user, True, actor=actor)
-    current.gone_at = (current.gone_at or clock.now()) if gone else None
-    current.checked_at = clock.now()
+        left = clock.now() if _disable(user, directory, actor) else None
+    elif not gone and left is not None:
+        left = None
+        if not user.is_active:
+            set_active(user, True, actor=actor)
+    current.gone_at, current.checked_at = left, clock.now()
     current.save(update_fields=["gone_at", "checked_at"])
     apply_groups(user, source=directory.source, groups=groups, actor=groups_speak(actor))
 
 
-def _disable(user: User, directory: Directory, actor: Actor) -> None:
+def _disable(user: User, directory: Directory, actor: Actor) -> bool:
+    """Disable the account; False, recorded, for the last administrator or owner."""
     try:
         with transaction.atomic():
             set_active(user, False, actor=actor)
+        return True
     except Conflict as error:
         record_folded(
             actor,
@@ -94,3 +98,4 @@ def _disable(user: User, directory: Directory, actor: Actor) -> None:
             metadata={"reason": error.message},
             result=Result.FAILURE,
         )
+        return False

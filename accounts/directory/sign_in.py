@@ -2,6 +2,9 @@
 
 An account that Temps has already is never taken over because an entry bears its address: an administrator links the
 two, or nobody does. Whoever does not get in costs the same work, whether the account is here, there or nowhere.
+
+A directory finds one entry by many spellings of an address. So a try counts at the account of the entry, or at the
+entry itself, before the password is sent there; and it is sent only for an entry that could sign in with it.
 """
 
 from __future__ import annotations
@@ -13,7 +16,10 @@ from django.db import IntegrityError, transaction
 from accounts.directory.asking import Known, with_password
 from accounts.directory.errors import DirectoryDown, DirectoryFault
 from accounts.directory.models import Directory, DirectoryAccount
+from accounts.directory.protocol import Entry
 from accounts.group_roles.services import apply_groups, groups_speak
+from accounts.lockout.counting import network_of
+from accounts.lockout.services import succeeded_found, try_found
 from accounts.models import User, UserKind
 from accounts.services import clean_email, clean_name, create_user
 from audit.actions import Action, Result
@@ -26,27 +32,20 @@ WORKER = "accounts.directory"
 """The background actor that makes accounts and disables them."""
 
 
-def is_linked(user: User) -> bool:
-    """Whether a directory checks the password of ``user``, and nothing else does."""
-    return DirectoryAccount.objects.filter(user=user).exists()
-
-
 def user_in_directories(login: str, password: str, *, user: User | None, actor: Actor) -> User | None:
     """The person with this name and password in one of the directories, with the roles of their groups now.
 
     ``user`` is the account with this address, if there is one. For an account without a link it is nobody, and the
-    password stays here. Raises :class:`DirectoryDown` when it is nobody and a directory did not answer.
+    password stays here. Raises :class:`DirectoryDown` when it is nobody and a directory did not answer, and
+    :class:`Busy`.
     """
-    link = DirectoryAccount.objects.filter(user=user).first() if user is not None else None
     down = False
     for directory in Directory.objects.filter(enabled=True):
-        theirs = user is None or (link is not None and link.directory_id == directory.pk)
         try:
-            found = with_password(directory, login, password if theirs else "")
+            person = _person_in(directory, login, password, user, actor)
         except DirectoryFault:
             down = True
             continue
-        person = _account_of(found, directory, login, user, actor) if found is not None else None
         if person is not None:
             return person
     if down:
@@ -54,21 +53,46 @@ def user_in_directories(login: str, password: str, *, user: User | None, actor: 
     return None
 
 
+def _person_in(directory: Directory, login: str, password: str, user: User | None, actor: Actor) -> User | None:
+    network = network_of(actor.address)
+
+    def may_try(entry: Entry | None) -> bool:
+        linked = _linked(directory, entry.id if entry is not None else "")
+        could = entry is not None and _could_enter(linked, directory, user)
+        # Nobody is counted by the name that was typed: the same work, which leads to nothing.
+        found = f"{directory.public_id} {entry.id}" if could and entry is not None else f"{directory.public_id}:{login}"
+        return try_found(linked if could else None, found, network, actor=actor) and could
+
+    known = with_password(directory, login, password, may_try=may_try)
+    person = _account_of(known, directory, login, user, actor) if known is not None else None
+    if person is not None:
+        succeeded_found(person, network)
+    return person
+
+
+def _could_enter(linked: User | None, directory: Directory, user: User | None) -> bool:
+    """Whether an entry whose account is ``linked`` could sign in under the address of ``user``."""
+    if linked is None:
+        return user is None and directory.create_accounts
+    if user is not None and linked.pk != user.pk:
+        return False  # an address that now belongs to another entry opens nothing
+    return linked.is_active and linked.kind == UserKind.PERSON
+
+
 def _account_of(found: Known, directory: Directory, login: str, user: User | None, actor: Actor) -> User | None:
     """The account of an entry whose password was right, if it may sign in."""
-    linked = _linked(directory, found)
-    if linked is None and user is None and directory.create_accounts:
-        linked = _new_account(found, directory, login, actor)
-    if linked is None or (user is not None and linked.pk != user.pk):
-        return None  # an address that now belongs to another entry opens nothing
-    if not linked.is_active or linked.kind != UserKind.PERSON:
+    linked = _linked(directory, found.entry.id)
+    if not _could_enter(linked, directory, user):
+        return None  # what changed meanwhile
+    linked = linked or _new_account(found, directory, login, actor)
+    if linked is None or not linked.is_active:
         return None
     apply_groups(linked, source=directory.source, groups=found.groups, actor=groups_speak(actor))
     return linked
 
 
-def _linked(directory: Directory, found: Known) -> User | None:
-    rows = DirectoryAccount.objects.filter(directory=directory, unique_id=found.entry.id)
+def _linked(directory: Directory, unique_id: str) -> User | None:
+    rows = DirectoryAccount.objects.filter(directory=directory, unique_id=unique_id)
     link = rows.select_related("user").first()
     return link.user if link is not None else None
 
@@ -81,7 +105,7 @@ def _new_account(found: Known, directory: Directory, login: str, actor: Actor) -
     try:
         return _create(found, directory, login, worker)
     except (TempsError, IntegrityError) as error:
-        other = _linked(directory, found)  # who came at the same moment
+        other = _linked(directory, found.entry.id)  # who came at the same moment
         if other is None:
             _record_refusal(found, directory, error, worker)
         return other

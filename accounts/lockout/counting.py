@@ -103,13 +103,15 @@ def forget(*keys: str) -> None:
     shared().delete_many([name for key in keys for name in (key, _gate(key))])
 
 
-def wait_for(key: str, limit: Limit) -> int:
+def wait_for(key: str, limit: Limit, *, slack: int = 0) -> int:
     """Count one try; seconds that it has to wait, 0 if it may go on. One that has to wait does not count.
 
-    Of several at once, one goes on: it takes the gate, which stays shut until the next may try.
+    Of several at once, one goes on: it takes the gate, which stays shut until the next may try. It opens ``slack``
+    seconds early, of short waits half way, for a try that another gate has kept already, a moment before.
     """
     tries = count(key)
     wait = limit.wait_after(tries)
+    wait -= min(slack, wait // 2)
     if not wait:
         return 0
     now = clock.now().timestamp()

@@ -2,11 +2,15 @@
 
 A lockout keeps strangers from guessing on; it is no weapon against the owner: what is open stays open, and from a
 network where they signed in before they sign in as ever.
+
+A try is counted by the address that was typed, before anything is looked up. A directory takes many spellings for one
+person, so what it finds by them is counted too (:func:`try_found`).
 """
 
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import NamedTuple
 
 from django.db import transaction
 
@@ -28,6 +32,16 @@ from temps.lib.errors import NotFound
 MOST_NETWORKS = 50
 """Kept for one person; the one not seen for the longest goes first."""
 A_DAY = 86_400
+SLACK = 5
+"""Seconds between counting a try by its address and by what was found: a password is hashed, and a directory asked."""
+
+
+class Counters(NamedTuple):
+    """The names of what is counted: from here, from anywhere, and until when it is locked."""
+
+    here: str
+    account: str
+    locked: str
 
 
 def try_sign_in(email: str, network: str, *, actor: Actor) -> None:
@@ -36,33 +50,47 @@ def try_sign_in(email: str, network: str, *, actor: Actor) -> None:
     An address that is nobody's is counted and answered alike.
     """
     user = _user(email)
-    here, _account, _locked = _keys(email, user, network)
-    wait = max(counting.wait_for(key_for("network", network), NETWORK), counting.wait_for(here, HERE))
-    if not _is_known(user, network):
-        wait = max(wait, _locked_for(email, user, network))
-        # One that has to wait counts nothing against the account: nobody locks it by asking and asking from one place.
-        wait = wait or _lock_at_the_limit(email, user, network, actor)
+    keys = _of_address(email, user, network)
+    wait = max(counting.wait_for(key_for("network", network), NETWORK), counting.wait_for(keys.here, HERE))
+    wait = _wait(wait, keys, user, network, actor)
     if wait:
         raise TooManyAttempts(wait)
 
 
-def succeeded(user: User, network: str) -> None:
-    """The password was right: what was counted against this account from here is forgotten."""
-    here, account, _locked = _keys(user.email, user, network)
-    counting.forget(here)
-    counting.take_back(account)
+def try_found(user: User | None, otherwise: str, network: str, *, actor: Actor) -> bool:
+    """Count one try at what a directory found: the account of ``user``, or what ``otherwise`` names. Whether the
+    password may be tried.
+
+    Where not, the answer is that to a wrong password: to be told to wait under an address that was never tried would
+    tell whose it is.
+    """
+    keys = _of_found(user, otherwise, network)
+    return not _wait(counting.wait_for(keys.here, HERE, slack=SLACK), keys, user, network, actor)
+
+
+def succeeded(user: User, network: str, email: str = "") -> None:
+    """The password was right: what was counted against this account from here is forgotten, and against ``email``, by
+    which a directory found it."""
+    _take_back(_of_address(user.email, user, network), user, network)
+    if email and email != user.email:
+        _take_back(_of_address(email, None, network), None, network)
     counting.take_back(key_for("network", network))
+
+
+def succeeded_found(user: User, network: str) -> None:
+    """The directory that found ``user`` took the password."""
+    _take_back(_of_found(user, "", network), user, network)
 
 
 def needs_captcha(email: str, network: str) -> bool:
     """Whether the page asks for a proof of work before the next try."""
     user = _user(email)
-    here, account, _locked = _keys(email, user, network)
+    here, account, _locked = _of_address(email, user, network)
     if counting.counted(here) >= counting.CAPTCHA_HERE:
         return True
     if counting.counted(key_for("network", network)) >= counting.CAPTCHA_NETWORK:
         return True
-    return counting.counted(account) >= counting.CAPTCHA_ACCOUNT and not _is_known(user, network)
+    return counting.counted(account) >= counting.CAPTCHA_ACCOUNT and not is_known(user, network)
 
 
 def remember_network(user: User, network: str) -> None:
@@ -72,6 +100,11 @@ def remember_network(user: User, network: str) -> None:
     if made:
         others = SignInNetwork.objects.filter(user=user).order_by("-last_seen", "-id").values_list("pk", flat=True)
         SignInNetwork.objects.filter(pk__in=list(others[MOST_NETWORKS:])).exclude(pk=known.pk).delete()
+
+
+def is_known(user: User | None, network: str) -> bool:
+    """Whether ``user`` completed a sign-in from ``network`` before."""
+    return user is not None and SignInNetwork.objects.filter(user=user, network=network).exists()
 
 
 def lockout_of(user: User) -> Lockout | None:
@@ -91,24 +124,37 @@ def unlock(user: User, *, actor: Actor) -> None:
     record(actor, Action.USER_UNLOCK, ("user", user.public_id), f"lifted the lockout of {user.email}")
 
 
-def _locked_for(email: str, user: User | None, network: str) -> int:
-    """Seconds that the lockout of ``email`` still lasts."""
-    _here, _account, locked = _keys(email, user, network)
+def _wait(wait: int, keys: Counters, user: User | None, network: str, actor: Actor) -> int:
+    """The longer of ``wait`` and what a lockout asks for, that one among them to which this try leads."""
+    if is_known(user, network):
+        return wait
+    # One that has to wait counts nothing against the account: nobody locks it by asking and asking from one place.
+    return max(wait, _locked_for(keys.locked)) or _lock_at_the_limit(keys, user, actor)
+
+
+def _take_back(keys: Counters, user: User | None, network: str) -> None:
+    counting.forget(keys.here)
+    if not is_known(user, network):  # from where nothing was counted
+        counting.take_back(keys.account)
+
+
+def _locked_for(locked: str) -> int:
+    """Seconds that a lockout still lasts."""
     left = float(counting.shared().get(locked) or 0) - clock.now().timestamp()
     return max(1, round(left)) if left > 0 else 0
 
 
-def _lock_at_the_limit(email: str, user: User | None, network: str, actor: Actor) -> int:
-    """Count one try as ``email`` from a network that is not known; how long the lockout lasts that it leads to."""
-    _here, account, locked = _keys(email, user, network)
-    attempts = counting.count(account)
+def _lock_at_the_limit(keys: Counters, user: User | None, actor: Actor) -> int:
+    """Count one try from a network that is not known; how long the lockout lasts that it leads to."""
+    attempts = counting.count(keys.account)
     if attempts <= counting.LOCKED_AFTER:
         return 0
-    times = counting.count(f"{locked}:times", A_DAY)
+    times = counting.count(f"{keys.locked}:times", A_DAY)
     seconds = counting.LOCKED_FOR[min(times, len(counting.LOCKED_FOR)) - 1]
-    counting.shared().set(locked, clock.now().timestamp() + seconds, seconds)
-    counting.forget(account)
+    counting.shared().set(keys.locked, clock.now().timestamp() + seconds, seconds)
+    counting.forget(keys.account)
     if user is not None:
+        counting.forget(_of_found(user, "", "").account)  # the same tries, which would lead to the next lockout at once
         _lock(user, timedelta(seconds=seconds), attempts, actor=actor)
     return seconds
 
@@ -135,19 +181,19 @@ def _user(email: str) -> User | None:
     return None if "\0" in email else User.objects.filter(email=email.strip().lower()).first()
 
 
-def _keys(email: str, user: User | None, network: str) -> tuple[str, str, str]:
-    """The counters of this account from here, of this account from anywhere, and the name of its lockout.
+def _of_address(email: str, user: User | None, network: str) -> Counters:
+    return _counters("", email.strip().lower()[:254], user, network)
 
-    A lifted lockout gives them all new names.
-    """
+
+def _of_found(user: User | None, otherwise: str, network: str) -> Counters:
+    return _counters("found ", user.public_id if user is not None else otherwise, user, network)
+
+
+def _counters(kind: str, whose: str, user: User | None, network: str) -> Counters:
+    """A lifted lockout gives them all new names."""
     since = str(user.unlocked_at.timestamp()) if user is not None and user.unlocked_at else ""
-    account = email.strip().lower()[:254]
-    return (
-        key_for("here", account, network, since),
-        key_for("account", account, since),
-        key_for("locked", account, since),
+    return Counters(
+        key_for(f"{kind}here", whose, network, since),
+        key_for(f"{kind}account", whose, since),
+        key_for(f"{kind}locked", whose, since),
     )
-
-
-def _is_known(user: User | None, network: str) -> bool:
-    return user is not None and SignInNetwork.objects.filter(user=user, network=network).exists()

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import socket
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
@@ -24,25 +22,6 @@ def refused(directory: Directory) -> str:
     with pytest.raises(DirectoryFault) as fault:
         look_up(directory, "alice@example.com")
     return fault.value.message
-
-
-@pytest.fixture
-def mute() -> Iterator[int]:
-    """The port of a server that takes connections and says nothing."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        kept: list[socket.socket] = []
-
-        def take() -> None:
-            while True:
-                try:
-                    kept.append(listening.accept()[0])
-                except OSError:
-                    return
-
-        threading.Thread(target=take, daemon=True).start()
-        yield listening.getsockname()[1]
-        for one in kept:
-            one.close()
 
 
 @pytest.mark.parametrize("security", ["tls", "starttls"])

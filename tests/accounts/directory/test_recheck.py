@@ -75,6 +75,41 @@ def test_whom_a_person_disabled_stays_disabled(make: Make, server: Slapd, world:
     assert not is_active(user)
 
 
+@pytest.mark.parametrize("before", [True, False])
+def test_whom_a_person_disabled_stays_so_when_the_directory_knows_them_again(
+    make: Make, server: Slapd, world: World, before: bool
+) -> None:
+    """Before the directory did, or on top of it."""
+    make(user_filter="(&(mail=%(user)s)(!(employeeType=former)))")
+    dn = server.add_person("alice", SECRET)
+    user = come()
+    if before:
+        set_active(user, False, actor=world.operator)
+    server.change(dn, "employeeType", "former")
+    recheck()
+    if not before:
+        set_active(user, False, actor=world.operator)
+        recheck()
+    assert DirectoryAccount.objects.get(user=user).gone_at is None
+    server.change(dn, "employeeType", "staff")
+    recheck()
+    assert not is_active(user)
+
+
+def test_whom_a_person_enables_is_disabled_again_and_comes_back(make: Make, server: Slapd, world: World) -> None:
+    make(user_filter="(&(mail=%(user)s)(!(employeeType=former)))")
+    dn = server.add_person("alice", SECRET)
+    user = come()
+    server.change(dn, "employeeType", "former")
+    recheck()
+    set_active(user, True, actor=world.operator)
+    recheck()
+    assert not is_active(user)
+    server.change(dn, "employeeType", "staff")
+    recheck()
+    assert is_active(user)
+
+
 def test_roles_follow_the_groups_without_a_sign_in(make: Make, server: Slapd, world: World) -> None:
     make()
     alice = server.add_person("alice", SECRET)
@@ -132,3 +167,4 @@ def test_the_last_administrator_stays_and_the_log_says_why(make: Make, server: S
     assert is_active(user)
     told = Event.objects.get(operation=Action.USER_UPDATE, result=Result.FAILURE)
     assert "last administrator" in told.metadata["reason"]
+    assert DirectoryAccount.objects.get(user=user).gone_at is None

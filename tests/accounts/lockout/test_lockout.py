@@ -91,6 +91,14 @@ def test_the_owner_gets_in_from_where_they_were_before(world: World) -> None:
     assert ask(world.owner.email, PASSWORD, source="203.0.113.5").status_code == 200
 
 
+def test_what_the_owner_does_there_gives_strangers_no_more_tries(world: World) -> None:
+    assert ask(world.owner.email, PASSWORD, source="203.0.113.5").status_code == 200
+    from_everywhere(world.owner.email, counting.LOCKED_AFTER)
+    for _ in range(3):
+        assert ask(world.owner.email, PASSWORD, source="203.0.113.5").status_code == 200
+    assert ask(world.owner.email, source="203.0.113.9").status_code == 429
+
+
 def test_a_session_that_is_open_is_not_touched(world: World) -> None:
     client = Client(REMOTE_ADDR="203.0.113.5")
     client.post(LOGIN, {"login": world.owner.email, "password": PASSWORD})
@@ -111,7 +119,7 @@ def test_it_is_recorded_and_the_owner_is_told(
     world: World, monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Any
 ) -> None:
     sent: list[tuple[str, tuple[Any, ...]]] = []
-    monkeypatch.setattr("celery.current_app.send_task", lambda name, args, **_: sent.append((name, args)))
+    monkeypatch.setattr("temps.celery.app.send_task", lambda name, args, **_: sent.append((name, args)))
     with django_capture_on_commit_callbacks(execute=True):
         from_everywhere(world.owner.email, counting.LOCKED_AFTER + 1)
     (event,) = entries("USER_LOCK")
