@@ -193,7 +193,7 @@ def _api_key(world: World) -> Example:
 
 def _rotated_key(world: World) -> Example:
     example = _api_key(world)
-    rotate_api_key(ApiKey.objects.get(), actor=acting(world.owner))
+    rotate_api_key(ApiKey.objects.get(public_id=example.values["key_id"]), actor=acting(world.owner))
     return example
 
 

@@ -16,6 +16,7 @@ from drf_spectacular.utils import extend_schema
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 from rest_framework.request import Request
 
+from accounts import schema as _sign_in  # noqa: F401  registers how the ways to prove who one is are described
 from rbac.guards import Access
 
 PUBLIC = {"GET": Access.PUBLIC}
@@ -43,3 +44,4 @@ class Schema(SpectacularAPIView):
 @method_decorator(csp_update({"style-src": [SELF, UNSAFE_INLINE], "img-src": [SELF, "data:"]}), "dispatch")
 class Docs(SpectacularSwaggerSplitView):
     permissions: ClassVar = PUBLIC
+    http_method_names: ClassVar = ["get", "head"]  # what OPTIONS tells has no template to be drawn with

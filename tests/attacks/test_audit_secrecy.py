@@ -17,7 +17,6 @@ from typing import Any
 
 import pytest
 from auditlog.models import LogEntry
-from celery import current_app
 from django.conf import settings
 from django.core.cache import cache
 from django.core.management import CommandError, call_command
@@ -106,7 +105,7 @@ def nothing_leaks(secret: Secret, monkeypatch: pytest.MonkeyPatch) -> Iterator[S
     root, level = logging.getLogger(), logging.getLogger().level
     root.addHandler(handler)
     root.setLevel(logging.DEBUG)
-    monkeypatch.setattr(current_app, "send_task", lambda *given, **options: said.messages.append((given, options)))
+    monkeypatch.setattr("temps.celery.app.send_task", lambda *given, **options: said.messages.append((given, options)))
     try:
         with transaction.atomic():
             with TestCase.captureOnCommitCallbacks(execute=True):

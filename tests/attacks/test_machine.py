@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.once
+
 
 @pytest.mark.promise("S-01")
 def test_others_on_the_machine_read_nothing_of_the_data_directory(tmp_path: Path) -> None:

@@ -20,7 +20,6 @@ from tests.accounts.providers import made
 from tests.accounts.providers.elsewhere import CLIENT, Elsewhere
 from tests.accounts.providers.flow import HERE, LINKED, back, begin, carried, is_signed_in, link, refused, sign_in
 from tests.accounts.test_sign_in import CODE
-from tests.routes import API, PAGES, example_for
 from tests.world import World, enrol
 
 pytestmark = [pytest.mark.django_db, pytest.mark.promise("A-03")]
@@ -146,25 +145,6 @@ def test_no_sign_in_leads_off_the_site(
 
 
 # Who gets in
-
-
-@pytest.mark.promise("A-05")
-def test_before_the_second_factor_no_route_opens(
-    client: Client, world: World, corp: IdentityProvider, there: Elsewhere
-) -> None:
-    link(world.admin, corp)
-    enrol(world.admin)
-    assert sign_in(client, there)["Location"] == CODE
-    private = [route for route in API if all(str(route.declared(one)) != "Access.PUBLIC" for one in route.methods)]
-    plain = [route for route in private if not route.parameters]
-    assert len(plain) > 20
-    for route in plain:
-        for method in route.methods:
-            assert client.generic(method, route.url(example_for(route, world).values)).status_code in (401, 403), route
-    console = [route for route in PAGES if "admin" in route.namespaces and not route.parameters]
-    opened = [route.path for route in console if client.get(f"/{route.path}").status_code == 200]
-    assert [path for path in opened if "jsi18n" not in path] == []
-    assert client.get(LINKED).status_code == 302
 
 
 @pytest.mark.promise("A-05")

@@ -54,6 +54,13 @@ def test_the_schema_is_made_once(db: None, client: Client, monkeypatch: pytest.M
 
 
 @pytest.mark.promise("O-10")
+@pytest.mark.parametrize("method", ["OPTIONS", "POST", "PUT", "TRACE", "MADE-UP"])
+@pytest.mark.parametrize("path", ["/api/docs/", "/api/schema/", "/api/v1/", "/.well-known/jwks.json", "/healthz"])
+def test_no_method_is_an_error_of_ours(db: None, client: Client, path: str, method: str) -> None:
+    assert client.generic(method, path).status_code < 500
+
+
+@pytest.mark.promise("O-10")
 @pytest.mark.parametrize("path", ["projects/", "projects/shop/variables/", "api-keys/", "users/me/", "domains/"])
 def test_no_cache_keeps_an_answer_of_the_api(api: Api, world: World, path: str) -> None:
     answer = api(world.admin).get(f"/api/v1/{path}")

@@ -36,14 +36,6 @@ def test_a_planted_session_does_not_stand_behind_the_password(client: Client, wo
     assert thief.get(stage).headers["Location"] == LOGIN
 
 
-@pytest.mark.promise("A-05")
-@pytest.mark.parametrize("path", ["/", "/accounts/user/", "/api/v1/users/me/", OWN, "/search/?s=a", "/r/1/1/"])
-def test_between_password_and_code_nothing_opens(client: Client, world: World, path: str) -> None:
-    enrol(world.admin)
-    client.post(LOGIN, {"login": world.admin.email, "password": PASSWORD})
-    assert client.get(path).status_code in (302, 401)
-
-
 @pytest.mark.promise("O-10")
 @pytest.mark.parametrize(
     "target", ["https://evil.example/", "//evil.example/", "/\\evil.example", "javascript:alert(1)"]

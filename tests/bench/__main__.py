@@ -34,11 +34,15 @@ def main() -> int:
     failed = run("SQLite", "", "tests.bench.measure")
     failed = run("SQLite: keys and tokens", "", "tests.bench.credentials") or failed
     failed = run("SQLite: wrong passwords", "", "tests.bench.storm") or failed
+    failed = run("SQLite: addresses that are known and that are not", "", "tests.bench.enumeration") or failed
     if peers.has_postgresql():
         with peers.postgresql() as url:
             failed = run("PostgreSQL", url, "tests.bench.measure") or failed
         with peers.postgresql() as url:
             failed = run("PostgreSQL: keys and tokens", url, "tests.bench.credentials") or failed
+        with peers.postgresql() as url:
+            label = "PostgreSQL: addresses that are known and that are not"
+            failed = run(label, url, "tests.bench.enumeration") or failed
         for part in ("writing", "reading"):
             with peers.postgresql(durable=True) as url:
                 label = f"PostgreSQL, waiting for the disk: {part}"

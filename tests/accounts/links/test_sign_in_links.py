@@ -51,6 +51,17 @@ def test_the_second_factor_is_asked_after_the_link(client: Client, world: World,
 
 
 @pytest.mark.promise("A-05")
+def test_a_forwarded_link_meets_the_second_factor_too(client: Client, world: World, post: Post) -> None:
+    enrol(world.owner)
+    post.ask(client, "link", world.owner.email)
+    link, thief, shown = post.link_to(world.owner.email), Client(), code_shown(client)
+    assert thief.post(link).status_code == 200, "without the code of the browser that asked it opens nothing"
+    assert thief.post(link, {"code": shown}).headers["Location"] == "/accounts/login/code/"
+    assert not is_in(thief)
+    assert client.post(link).status_code == 410
+
+
+@pytest.mark.promise("A-05")
 def test_an_administrator_without_a_second_factor_reaches_enrolment_alone(
     client: Client, world: World, post: Post
 ) -> None:
