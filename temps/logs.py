@@ -29,6 +29,12 @@ def is_news(record: logging.LogRecord) -> bool:
     return record.exc_info is not None
 
 
+def without_traceback(record: logging.LogRecord) -> bool:
+    """A filter for ``django.security.DisallowedHost``: anybody may come by a wrong name, and the line says by which."""
+    record.exc_info = record.exc_text = None
+    return True
+
+
 def on_one_line(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """A structlog processor: no value, such as a path that somebody made up, writes lines or escapes of its own."""
     for name, value in event.items():
@@ -73,12 +79,13 @@ def logging_config(*, production: bool) -> dict[str, Any]:
                 "foreign_pre_chain": SHARED,
             }
         },
-        "filters": {"is_news": {"()": lambda: is_news}},
+        "filters": {"is_news": {"()": lambda: is_news}, "without_traceback": {"()": lambda: without_traceback}},
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "structured"}},
         "root": {"handlers": ["stderr"], "level": "WARNING"},
         "loggers": {
             "temps": {"level": "INFO"},
             "django.request": {"filters": ["is_news"]},
+            "django.security.DisallowedHost": {"filters": ["without_traceback"]},
             "django.server": {"level": "WARNING"},
         },
     }

@@ -8,6 +8,10 @@ from django.urls import include, path
 from accounts.jwks import jwks
 from temps import health
 
+admin.autodiscover()  # before the addresses of the screens are made
+
+handler400 = "temps.api.errors.bad_request_page"
+handler404 = "temps.api.errors.no_such_address"
 urlpatterns = [
     path("healthz", health.healthz),
     path("readyz", health.readyz),

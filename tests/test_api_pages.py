@@ -36,3 +36,16 @@ def test_pages_have_no_inline_style_or_script(world: World, signed_in: SignIn, p
     assert answer.status_code == 200
     for inline in ("<style", " style=", "<script>", " onclick="):
         assert inline not in answer.content.decode()
+
+
+@pytest.mark.parametrize("method", ["get", "post", "delete"])
+def test_a_mistyped_address_is_answered_as_everything_else_in_the_api(client: Client, method: str) -> None:
+    answer = getattr(client, method)("/api/v1/nothing-such/")
+    assert (answer.status_code, answer.json()["code"], answer["Cache-Control"]) == (404, "not_found", "no-store")
+    assert answer.json()["requestId"] == answer["X-Request-Id"]
+
+
+def test_elsewhere_it_is_a_page(client: Client) -> None:
+    answer = client.get("/nothing-such/")
+    assert (answer.status_code, "text/html" in answer["Content-Type"]) == (404, True)
+    assert client.get("/api/v1/projects?page=2")["Location"] == "/api/v1/projects/?page=2"

@@ -55,6 +55,13 @@ def test_an_answer_is_told_on_one_line_and_a_traceback_as_well(
     }
 
 
+def test_a_wrong_name_is_told_to_whoever_uses_it_and_the_log(client: Client, caplog: pytest.LogCaptureFixture) -> None:
+    answer = client.get("/accounts/login/", headers={"host": "evil.example"})
+    assert (answer.status_code, "ALLOWED_HOSTS" in answer.content.decode()) == (400, True)
+    [told] = [record for record in caplog.records if record.name == "django.security.DisallowedHost"]
+    assert ("evil.example" in told.getMessage(), told.exc_info) == (True, None)
+
+
 def _fails(_request: HttpRequest) -> HttpResponse:
     raise ZeroDivisionError
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import structlog
-from django.core.exceptions import PermissionDenied
-from django.http import Http404
+from django.core.exceptions import DisallowedHost, PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.template.loader import render_to_string
+from django.views.defaults import bad_request, page_not_found
 from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
@@ -57,19 +59,40 @@ def problem(error: Exception, context: dict[str, Any]) -> Response | None:
     return None
 
 
+def bad_request_page(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """``handler400``. Under a wrong name none of our addresses leads anywhere, so that page says what to do instead."""
+    if isinstance(exception, DisallowedHost):
+        return HttpResponse(render_to_string("400_host.html"), status=400)
+    return bad_request(request, exception)
+
+
+def no_such_address(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """``handler404``: a program that mistyped an address of the API is not answered with a page for people."""
+    if not request.path_info.startswith("/api/"):
+        return page_not_found(request, exception)
+    body = _body(404, "not_found", "there is nothing at this address: /api/docs/ lists what there is", request)
+    response = JsonResponse(body, status=404)
+    response["Cache-Control"] = "no-store"
+    return response
+
+
 def _answer(status: int, code: str, detail: str, *, context: dict[str, Any], fields: Any = None) -> Response:
     request = context.get("request")
-    body = {
-        "type": "about:blank",
-        "title": TITLES.get(status, "Error"),
-        "status": status,
-        "code": code,
-        "detail": detail,
-        "requestId": getattr(getattr(request, "_request", request), "request_id", ""),
-    }
+    body = _body(status, code, detail, getattr(request, "_request", request))
     if fields:
         body["errors"] = fields
     answer = Response(body, status=status)
     if status == 401:
         answer["WWW-Authenticate"] = 'Bearer realm="temps"'
     return answer
+
+
+def _body(status: int, code: str, detail: str, request: Any) -> dict[str, Any]:
+    return {
+        "type": "about:blank",
+        "title": TITLES.get(status, "Error"),
+        "status": status,
+        "code": code,
+        "detail": detail,
+        "requestId": getattr(request, "request_id", ""),
+    }

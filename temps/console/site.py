@@ -23,6 +23,8 @@ class ConsoleSite(UnfoldAdminSite):  # type: ignore[misc]
     """Entered through the one sign-in of the platform; each screen then asks for its own permission."""
 
     enable_nav_sidebar = True
+    final_catch_all_view = False
+    """What is at no address is not found: Django would send visitors to sign in first, and programs to a page."""
 
     def has_permission(self, request: HttpRequest) -> bool:
         return actor_of(request).is_authenticated

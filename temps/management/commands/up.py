@@ -46,7 +46,7 @@ class Command(TempsCommand):
         prepare_database(say)
         with transaction.atomic():
             record(Actor.operator(), Action.SYSTEM_START, ("system", "temps"), f"started on {bind}")
-        url = f"http://{_in_url(host)}:{port}"
+        url = f"http://{_named(host)}:{port}"
         first_steps = setup_url(url)
         connection.close()
         supervisor = Supervisor(say)
@@ -138,6 +138,12 @@ def _in_url(host: str) -> str:
     """The host as one would type it: an unspecified address listens everywhere, so localhost reaches it."""
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
     return f"[{host}]" if ":" in host else host
+
+
+def _named(host: str) -> str:
+    """What the printed links say: a name where there is one, for passkeys belong to names and not to IP addresses."""
+    loopback = host in ("127.0.0.1", "0.0.0.0", "::1", "::")  # noqa: S104
+    return "localhost" if loopback and "localhost" in settings.ALLOWED_HOSTS else _in_url(host)
 
 
 def _hosts_for(host: str) -> dict[str, str]:
