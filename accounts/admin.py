@@ -56,7 +56,11 @@ class UserAdmin(ServiceAdmin):
     permission_to_change = Permission.USERS_UPDATE
     permission_to_delete = Permission.USERS_DELETE
     step_up = frozenset({"delete"})
-    delete_confirmation_template = "accounts_privacy/erase.html"
+    removal = (
+        "Erase",
+        "The account goes, with its keys, sessions, second factors and roles. The audit log keeps what they did under a"
+        " pseudonym. There is no way back. To keep somebody out and their account as it is, disable it instead.",
+    )
     actions = ("unlock_selected",)
     list_display = ("email", "name", "kind", "is_active", "second_factor", "roles")
     list_filter = ("kind", "is_active")

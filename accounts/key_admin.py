@@ -97,7 +97,7 @@ class ApiKeyAdmin(ServiceAdmin):
 
     list_display = ("name", "shown_prefix", "owner", "status", "expires_at", "last_used_at", "last_used_ip")
     search_fields = ("name", "prefix", "owner__email")
-    delete_confirmation_template = "accounts/api_key_revoke.html"
+    removal = ("Revoke", "Programs that use it are refused from their next request on. There is no way back.")
     step_up = frozenset({"add"})
     actions_detail = ("rotate",)
 

@@ -41,6 +41,7 @@ class GrantForm(forms.ModelForm):  # type: ignore[type-arg]
 
 @admin.register(Grant)
 class GrantAdmin(ServiceAdmin):
+    removal = ("Remove", "What it allows ends with the next request.")
     step_up = frozenset({"add", "delete"})
     permission_to_view = Permission.ROLES_READ
     permission_to_add = Permission.ROLES_CREATE

@@ -54,6 +54,9 @@ class ServiceAdmin(ModelAdmin):  # type: ignore[misc]
     """What an empty list says."""
     linked_lookups: ClassVar[tuple[str, ...]] = ()
     """Columns that links of the console filter by, besides the filters that the list shows."""
+    removal: ClassVar[tuple[str, str]] = ("Delete", "There is no way back.")
+    """What removing one is called, and what comes of it: the page that asks says both."""
+    delete_confirmation_template = "rbac/removal.html"
     list_disable_select_all = True
     compressed_fields = True
     warn_unsaved_form = True
@@ -181,13 +184,19 @@ class ServiceAdmin(ModelAdmin):  # type: ignore[misc]
         if self._asks_first(request, "delete"):
             return ask_to_confirm(request)
         try:
-            return super().delete_view(request, object_id, extra_context)  # type: ignore[no-any-return]
+            return super().delete_view(  # type: ignore[no-any-return]
+                request, object_id, self._about_removal(request, object_id) | (extra_context or {})
+            )
         except StepUpRequired:
             return ask_to_confirm(request)
         except TempsError as error:
             _refuse_if_denied(error)
             messages.error(request, error.public_message)
             return self.response_delete_refused(request, object_id)
+
+    def _about_removal(self, request: HttpRequest, object_id: str) -> dict[str, Any]:
+        verb, says = self.removal
+        return {"title": f"{verb} {self.get_object(request, object_id)}", "verb": verb, "says": says}
 
     def _asks_first(self, request: HttpRequest, what: str) -> bool:
         """Whether to ask before the form is shown, so that nobody fills it in for nothing."""

@@ -42,6 +42,7 @@ class GroupRoleForm(forms.ModelForm):  # type: ignore[type-arg]
 
 @admin.register(GroupRole)
 class GroupRoleAdmin(ServiceAdmin):
+    removal = ("Remove", "Whoever has the role by no other group of this source loses it at once.")
     step_up = frozenset({"add", "delete"})
     permission_to_view = Permission.ROLES_READ
     permission_to_add = Permission.ROLES_CREATE

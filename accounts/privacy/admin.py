@@ -17,6 +17,7 @@ from temps.lib.actor import Actor
 class NoticeAdmin(ServiceAdmin):
     """Texts are published and never changed. Deleting one withdraws it, and its row stays."""
 
+    removal = ("Withdraw", "Nobody is asked for it any more. Its texts stay, and who agreed to which.")
     step_up = frozenset({"add", "delete"})
     permission_to_view = Permission.SETTINGS_READ
     permission_to_add = Permission.SETTINGS_WRITE

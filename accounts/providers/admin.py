@@ -8,7 +8,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
-from django.urls import reverse
+from django.shortcuts import redirect
 from django.utils.html import format_html
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
@@ -83,6 +83,7 @@ class ProviderForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscripta
 
 @admin.register(IdentityProvider)
 class IdentityProviderAdmin(ServiceAdmin):
+    removal = ("Remove", "Its links go too, and the roles that its groups gave: nobody signs in with it any more.")
     step_up = frozenset({"add", "change", "delete"})
     permission_to_view = Permission.SETTINGS_READ
     permission_to_add = Permission.SETTINGS_WRITE
@@ -151,11 +152,10 @@ class IdentityProviderAdmin(ServiceAdmin):
     def remove(self, obj: Any, actor: Actor) -> None:
         services.delete_provider(obj, actor=actor)
 
-    def response_add(self, request: HttpRequest, obj: Any, post_url_continue: str | None = None) -> HttpResponse:
+    def response_post_save_add(self, request: HttpRequest, obj: Any) -> HttpResponse:
         """On to its own page, which shows the redirect URI to register."""
         messages.info(request, f"Register this redirect URI there: {redirect_uri(obj, request)}")
-        page = reverse("admin:accounts_providers_identityprovider_change", args=[obj.pk])
-        return cast(HttpResponse, super().response_add(request, obj, post_url_continue or page))
+        return redirect("admin:accounts_providers_identityprovider_change", obj.pk)
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         shown, counts, needed, protected = super().get_deleted_objects(objs, request)
