@@ -7,7 +7,6 @@ class AccountsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from accounts import schema  # noqa: F401  registers how the API's documentation describes sign-in
         from accounts.models import ApiKey, SignInPolicy, User
         from audit.diffs import track
 

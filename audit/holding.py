@@ -9,7 +9,6 @@ from django.db.models import Q
 from accounts.models import User
 from accounts.privacy.holders import Erased, Holder, register
 from audit.models import Event
-from audit.redaction.services import redact_person
 from temps.lib.actor import Actor
 
 
@@ -24,4 +23,6 @@ def _entries(user: User) -> list[dict[str, Any]]:
 
 
 def _forget(person: Erased, actor: Actor) -> None:
+    from audit.redaction.services import redact_person  # here, because every process registers what is above
+
     redact_person(user_id=person.id, email=person.email, name=person.name, actor=actor)

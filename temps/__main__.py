@@ -1,22 +1,23 @@
-"""The ``temps`` command: the same as ``manage.py``, with a first page that shows Temps' own commands."""
+"""The ``temps`` command. ``manage.py`` is the same with all of Django's commands, for developers."""
 
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import sys
 import tempfile
+from collections.abc import Iterator
 from importlib import import_module
 
-ROOMS = ("temps", "accounts", "projects", "secrets_vault", "firewall", "certificates", "audit", "audit.sinks")
 
-
-def main() -> None:
+def main(*, whole: bool = False) -> None:
+    """Run a command: one of those that are offered (:mod:`temps.offered`), or with ``whole`` any that there is."""
     with contextlib.ExitStack() as stack:
         if _is_offline(sys.argv[1:]):
             # An auditor's machine has no installation and need not get one.
             os.environ["TEMPS_DATA_DIR"] = stack.enter_context(tempfile.TemporaryDirectory(prefix="temps-"))
-        _run()
+        _run(whole)
 
 
 def _is_offline(arguments: list[str]) -> bool:
@@ -30,43 +31,43 @@ def _is_offline(arguments: list[str]) -> bool:
     return False
 
 
-def _run() -> None:
+def _run(whole: bool) -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "temps.settings")
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
 
     from temps.lib.env import EnvError
+    from temps.offered import answer
 
     try:
-        _settings()
-        if sys.argv[1:] in ([], ["help"], ["--help"], ["-h"]):
-            overview()
-        else:
+        _start()
+        if whole or not answer(sys.argv[1:]):
             execute_from_command_line(sys.argv)
     except (EnvError, ImproperlyConfigured) as error:
         sys.exit(f"error: {error}")
 
 
-def _settings() -> None:
-    """Read the settings, which makes the data directory."""
-    try:
-        import_module(os.environ["DJANGO_SETTINGS_MODULE"])
-    except OSError as error:
-        sys.exit(f"error: the data directory cannot be used: {error.strerror}: {error.filename}")
-
-
-def overview() -> None:
-    """Print Temps' commands by room. Django's own are there too, for whoever asks for them."""
+def _start() -> None:
+    """Read the settings, which makes the data directory, and load the rooms."""
     import django
-    from django.core.management import get_commands, load_command_class
 
-    django.setup()
-    known = get_commands()
-    print("Usage: temps COMMAND …        temps COMMAND --help says more\n")
-    for room in ROOMS:
-        for name in sorted(name for name, app in known.items() if app == room):
-            print(f"  {name:<10}{load_command_class(room, name).help}")
-    print("\nDjango's own commands (migrate, shell, check …): temps help --commands")
+    with _nothing_to_collect():
+        try:
+            import_module(os.environ["DJANGO_SETTINGS_MODULE"])
+        except OSError as error:
+            sys.exit(f"error: the data directory cannot be used: {error.strerror}: {error.filename}")
+        django.setup()
+
+
+@contextlib.contextmanager
+def _nothing_to_collect() -> Iterator[None]:
+    """What is imported stays. Looking through it for garbage again and again takes a seventh of the start."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 if __name__ == "__main__":

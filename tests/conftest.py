@@ -14,6 +14,7 @@ from django.core.cache import cache
 from django.core.cache.backends.locmem import LocMemCache
 from django.db.models.signals import post_migrate
 from django.test import Client
+from hypothesis import settings as hypothesis
 from rest_framework.test import APIClient
 
 from accounts.models import User
@@ -29,11 +30,17 @@ from tests.kept_rows import Kept
 
 built_world = Kept(worlds.build)
 
+# How long an example takes is a matter of what else the machine does.
+hypothesis.register_profile("temps", deadline=None)
+hypothesis.load_profile("temps")
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("postgresql") and "TEMPS_TEST_DATABASE_URL" not in os.environ:
             item.add_marker(pytest.mark.skip(reason="needs PostgreSQL: make test runs it there"))
+        if item.get_closest_marker("once") and "db" in getattr(item, "fixturenames", ()):
+            raise pytest.UsageError(f"{item.nodeid} uses the database, so it cannot be marked as to run once")
 
 
 @pytest.fixture(scope="session")

@@ -19,11 +19,14 @@ _worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
 os.environ["REDIS_URL"] = f"{_redis}/{1 + _worker % 15}" if _redis else ""
 
 from temps.settings import *  # noqa: E402, F403
-from temps.settings import DATABASES, PASSWORD_HASHERS  # noqa: E402
+from temps.settings import DATABASES, MIDDLEWARE, PASSWORD_HASHERS  # noqa: E402
 
 DATABASES["default"]["CONN_MAX_AGE"] = 0
 ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1"]
 # The cheapest parameters of the same algorithm; tests of hashing itself set the real ones.
 PASSWORD_HASHERS = ["tests.world.QuickArgon2", *PASSWORD_HASHERS]
+MIDDLEWARE = [
+    name.replace("whitenoise.middleware.WhiteNoiseMiddleware", "tests.static_files.OnceFound") for name in MIDDLEWARE
+]
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 CELERY_BROKER_URL = "memory://"

@@ -12,6 +12,8 @@ import pytest
 
 from tests import promises
 
+pytestmark = pytest.mark.once
+
 ROOT = Path(__file__).resolve().parent.parent
 LINES = 400
 CODE = {".py", ".html", ".js", ".css"}

@@ -91,7 +91,7 @@ def key(machine: Machine, project: str) -> str:
 @pytest.mark.promise("O-01", "A-13")
 def test_the_setup_link_leads_to_the_first_administrator(machine: Machine) -> None:
     printed = (machine.home.parent / "up.log").read_text()
-    found = re.search(r"http://127\.0\.0\.1:\d+(/\S+)", printed.split("become the first")[1])
+    found = re.search(r"http://localhost:\d+(/\S+)", printed.split("become the first")[1])
     assert found
     status, page = machine.request("GET", found.group(1))
     assert status == 200

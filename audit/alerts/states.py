@@ -17,7 +17,6 @@ from audit.alerts.readable import readable
 from audit.alerts.unread import signed_log, still_changed
 from audit.models import Event, Tree
 from audit.proof.vouching import newest_signed
-from audit.sinks.services import dead_sinks
 from temps.lib import clock
 from temps.lib.errors import TempsError
 from temps.lib.signing import BadSignature
@@ -107,6 +106,8 @@ def _bent() -> Iterator[Standing]:
 
 
 def sinks() -> Iterator[Standing]:
+    from audit.sinks.services import dead_sinks  # here, because every process registers this function
+
     for sink in dead_sinks():
         title = f"A sink of the audit log fails: {sink.last_error or 'nobody knows why'}"
         yield Standing(sink.name, title, Severity.WARNING, {"sink": sink.public_id})

@@ -5,7 +5,6 @@ from __future__ import annotations
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 
-from audit.exporting.exports import remove_files
 from audit.models import Export, ExportState, RedactedEntry
 from audit.redaction.person import Person
 
@@ -17,6 +16,8 @@ def forget(person: Person) -> None:
     The files go once the transaction has committed. Should this process die before, or the files lie on another host,
     the periodic task there removes them.
     """
+    from audit.exporting.exports import remove_files  # here, because every process registers this function
+
     since = RedactedEntry.objects.filter(
         position__gte=OuterRef("first"), position__lt=OuterRef("end"), redaction__created_at__gte=OuterRef("created_at")
     )

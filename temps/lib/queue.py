@@ -7,7 +7,6 @@ was left undone. What must not happen is the reverse: a task that runs for a cha
 from __future__ import annotations
 
 import structlog
-from celery import current_app
 from django.db import transaction
 
 log = structlog.get_logger(__name__)
@@ -23,8 +22,10 @@ def after_commit(task: str, *arguments: Argument) -> None:
     """
 
     def send() -> None:
+        from temps.celery import app  # here, because most commands queue nothing and Celery takes long to import
+
         try:
-            current_app.send_task(task, args=arguments, retry=False)
+            app.send_task(task, args=arguments, retry=False)
         except Exception as error:
             log.error("queue.send_failed", task=task, error=type(error).__name__)
 

@@ -10,6 +10,8 @@ import pytest
 
 from tests import peers
 
+pytestmark = pytest.mark.once
+
 
 def temps(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "temps", *arguments]

@@ -5,7 +5,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from celery import current_app
 
 from certificates.models import Domain, Tls
 from certificates.services import add_domain
@@ -33,7 +32,9 @@ def issuer(running_pebble: peer.Pebble, settings: Any, transactional_db: None, d
 def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, tuple[Any, ...]]]:
     """What went to the broker: task names with their arguments."""
     messages: list[tuple[str, tuple[Any, ...]]] = []
-    monkeypatch.setattr(current_app, "send_task", lambda name, args, **_options: messages.append((name, tuple(args))))
+    monkeypatch.setattr(
+        "temps.celery.app.send_task", lambda name, args, **_options: messages.append((name, tuple(args)))
+    )
     return messages
 
 

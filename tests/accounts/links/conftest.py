@@ -4,7 +4,6 @@ import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -26,7 +25,7 @@ def worker(monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: 
         if task in TASKS:
             TASKS[task](*args)
 
-    monkeypatch.setattr("temps.lib.queue.current_app", SimpleNamespace(send_task=run))
+    monkeypatch.setattr("temps.celery.app.send_task", run)
 
     def working() -> AbstractContextManager[Any]:
         block: AbstractContextManager[Any] = django_capture_on_commit_callbacks(execute=True)

@@ -256,7 +256,7 @@ def test_over_the_api_from_asking_to_the_file(
     world: World, api: Api, django_capture_on_commit_callbacks: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sent: list[tuple[str, tuple[str, ...]]] = []
-    monkeypatch.setattr("temps.lib.queue.current_app.send_task", lambda task, args, retry: sent.append((task, args)))
+    monkeypatch.setattr("temps.celery.app.send_task", lambda task, args, retry: sent.append((task, args)))
     with django_capture_on_commit_callbacks(execute=True):
         answer = api(world.admin).post(URL, {"start_date": "2024-01-01", "end_date": "2030-01-01"})
     assert answer.status_code == 202

@@ -18,7 +18,7 @@ from audit.actions import Action, Result
 from audit.exporting.formats import FORMATS, read, render
 from audit.exporting.formats.csv import HEADER
 
-pytestmark = pytest.mark.promise("L-06")
+pytestmark = [pytest.mark.promise("L-06"), pytest.mark.once]
 
 NASTY = st.one_of(
     st.text(st.characters(exclude_categories=("Cs",)), max_size=40),

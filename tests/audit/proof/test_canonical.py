@@ -12,7 +12,7 @@ from hypothesis import strategies as some
 from audit.masking import masked
 from audit.proof.canonical import canonical
 
-pytestmark = pytest.mark.promise("L-04")
+pytestmark = [pytest.mark.promise("L-04"), pytest.mark.once]
 
 # RFC 8785, sections 3.2.2 and 3.2.3, and appendix B.
 TYPES: dict[str, Any] = {

@@ -19,7 +19,7 @@ from audit.proof.merkle import (
     verify_inclusion,
 )
 
-pytestmark = pytest.mark.promise("L-04")
+pytestmark = [pytest.mark.promise("L-04"), pytest.mark.once]
 
 # The test data of the certificate-transparency reference implementation: eight leaves, and the root after each.
 INPUTS = [

@@ -16,7 +16,7 @@ from tests.audit.sinks.receiver import Receiver, hangs, receiving
 from tests.machine import TEMPS, Machine
 from tests.peers import running, wait_for
 
-pytestmark = pytest.mark.promise("L-07")
+pytestmark = [pytest.mark.promise("L-07"), pytest.mark.once]
 
 WRITE = """
 import django; django.setup()
