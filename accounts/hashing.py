@@ -8,9 +8,11 @@ comes on top of that is told at once to come again. Who waits for what does not 
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from threading import BoundedSemaphore
+from threading import BoundedSemaphore, get_native_id
 
 from django.contrib.auth.hashers import Argon2PasswordHasher
 
@@ -20,13 +22,31 @@ AT_ONCE = min(2, max(1, (os.cpu_count() or 1) // 2))
 WAITING = 2
 """With those that are hashed no more than half of the threads of ``temps up``: the others answer the other requests."""
 LONGEST_WAIT_SECONDS = 5.0
+NICENESS = 10
+"""Of 19: a tenth of the processor time of a thread with 0, where both want it."""
+
+
+def _give_way() -> None:
+    """Have this thread run when no other wants to. Elsewhere than on Linux priorities belong to whole processes."""
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, get_native_id(), NICENESS)
+
+
+_threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="hashing", initializer=_give_way)
 
 
 class Argon2OneLane(Argon2PasswordHasher):
-    """Argon2id (RFC 9106) as Django has it, 100 MiB and two passes, in one lane: Django's eight would have one guess
-    take every processor at once. Hashes with other parameters are replaced at their next sign-in."""
+    """Argon2id (RFC 9106) as Django has it, 100 MiB and two passes, but in one lane: with Django's eight a guess would
+    take every processor at once. It is computed in a thread that gives way to all others, so that a guess gets what
+    other requests leave. Hashes with other parameters are replaced at their next sign-in."""
 
     parallelism = 1
+
+    def encode(self, password: str, salt: str) -> str:
+        return _threads.submit(super().encode, password, salt).result()
+
+    def verify(self, password: str, encoded: str) -> bool:
+        return _threads.submit(super().verify, password, encoded).result()
 
 
 class Turns:
@@ -36,11 +56,18 @@ class Turns:
         self._admitted = BoundedSemaphore(at_once + waiting)
         self._running = BoundedSemaphore(at_once)
 
+    @property
+    def is_full(self) -> bool:
+        """Whether as many wait as may."""
+        if not self._admitted.acquire(blocking=False):
+            return True
+        self._admitted.release()
+        return False
+
     def refuse_if_full(self) -> None:
         """Raise :class:`Busy` now where :meth:`turn` would: before anything else is done, which costs too."""
-        if not self._admitted.acquire(blocking=False):
+        if self.is_full:
             raise Busy(1)
-        self._admitted.release()
 
     @contextmanager
     def turn(self) -> Iterator[None]:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from typing import Any
 
 import pytest
+from django.core.wsgi import get_wsgi_application
 from django.db import connection
-from django.test import Client
+from django.test import Client, RequestFactory
 from django.test.utils import CaptureQueriesContext
 
 from accounts import hashing
 from accounts.errors import Busy
 from accounts.hashing import Turns
+from accounts.middleware import Copies, api, page
 from temps.management.commands.up import WEB_THREADS
 from tests.accounts.test_tokens import TOKEN, ask, obtain
 from tests.world import World
@@ -82,6 +85,40 @@ def test_the_page_says_so_too(client: Client, world: World) -> None:
     answer = client.post("/accounts/login/", {"login": world.viewer.email, "password": "whatever it is"})
     assert (answer.status_code, answer["Retry-After"]) == (503, "1")
     assert "Very busy" in answer.content.decode()
+
+
+def posted(application: Any, path: str, **environ: str) -> tuple[str, dict[str, str], bytes]:
+    started: list[Any] = []
+    request = RequestFactory().post(path, {"login": "a@example.com", "password": "guess"}, **environ)
+    body = b"".join(application(request.environ, lambda *start: started.append(start)))
+    return started[0][0], dict(started[0][1]), body
+
+
+@pytest.mark.usefixtures("full")
+@pytest.mark.parametrize("path", [page(), api()])
+def test_of_many_that_are_sent_away_one_goes_through_django(
+    world: World, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("accounts.middleware.COPIED_FOR_SECONDS", 3600)
+    application = Copies(get_wsgi_application())
+    status, headers, body = posted(application, path, HTTP_ORIGIN="https://app.example.com")
+    assert (status, headers["Retry-After"], headers["X-Frame-Options"]) == ("503 Service Unavailable", "1", "DENY")
+    copies = [posted(application, path) for _ in range(3)]
+    assert {(copy[1]["X-Request-Id"], copy[2]) for copy in copies} == {(headers["X-Request-Id"], body)}
+    assert not any("Set-Cookie" in copy[1] for copy in copies)
+    monkeypatch.setattr("accounts.middleware.COPIED_FOR_SECONDS", -1)
+    assert posted(application, path)[1]["X-Request-Id"] != headers["X-Request-Id"]
+
+
+def test_nobody_gets_a_copy_of_what_was_said_to_somebody(world: World) -> None:
+    application = Copies(get_wsgi_application())
+    one, other = posted(application, api()), posted(application, api())
+    assert (one[0], one[1]["X-Request-Id"] == other[1]["X-Request-Id"]) == ("400 Bad Request", False)
+
+
+@pytest.mark.usefixtures("full")
+def test_a_page_that_asks_for_no_password_is_not_concerned(world: World) -> None:
+    assert posted(Copies(get_wsgi_application()), "/accounts/logout/")[0].startswith(("302", "403", "405"))
 
 
 def test_afterwards_people_sign_in_again(world: World) -> None:
