@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -9,9 +11,10 @@ from playwright.sync_api import Page, expect
 
 from accounts.mfa.models import Passkey
 from accounts.mfa.recovery import make_recovery_codes
-from accounts.models import TotpDevice
+from accounts.models import TotpDevice, User
 from accounts.totp import STEP, code_at
 from temps.lib import clock
+from tests.browser.pictures import picture
 from tests.world import PASSWORD, World, acting, build, enrol
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True), pytest.mark.promise("A-04")]
@@ -88,12 +91,20 @@ def test_a_member_adds_a_passkey_and_signs_in_with_password_and_passkey(
     page.goto(f"{live_server.url}/accounts/security/")
     page.get_by_role("link", name="Add a passkey").click()
     page.get_by_label("Name").fill("Blue key")
+    picture(page, "security-passkey")
     press(page, "Set up the passkey")
     page.get_by_role("link", name="I have kept them").click()
-    expect(page.get_by_role("link", name="Rename Blue key")).to_be_visible()
+    page.get_by_role("link", name="Rename Blue key").click()
+    expect(page.get_by_role("textbox", name="Name")).to_have_value("Blue key")
+    picture(page, "security-rename")
+    page.get_by_role("textbox", name="Name").fill("Green key")
+    press(page, "Save")
+    expect(page.get_by_role("link", name="Rename Green key")).to_be_visible()
 
     sign_out(page, live_server)
     sign_in(page, live_server, people.member.email)
+    expect(page.get_by_role("heading", name="Use your passkey")).to_be_visible()
+    picture(page, "second-factor-passkey")
     press(page, "Use a passkey")
     at_console(page, live_server)
 
@@ -103,11 +114,14 @@ def test_an_app_is_enrolled_under_security_and_asked_for(browser_page: Page, liv
     sign_in(page, live_server, people.member.email)
     page.goto(f"{live_server.url}/accounts/security/")
     press(page, "Set up an authenticator app")
+    expect(page.get_by_role("img", name="QR code")).to_be_visible()
     device = TotpDevice.objects.get()
+    picture(page, "security-app")
     page.get_by_role("textbox", name="Code").fill(code_at(device, clock.now().timestamp()))
     press(page, "Turn it on")
     page.get_by_role("link", name="I have kept them").click()
     expect(page.get_by_text("10 of 10 left")).to_be_visible()
+    picture(page, "security")
 
     sign_out(page, live_server)
     sign_in(page, live_server, people.member.email)
@@ -127,6 +141,7 @@ def test_a_recovery_code_signs_in_once(browser_page: Page, live_server: Any, peo
         press(page, "Use the recovery code")
         if again:
             expect(page.get_by_text("not right, or was used already")).to_be_visible()
+            picture(page, "second-factor-recovery-code")
         else:
             at_console(page, live_server)
             sign_out(page, live_server)
@@ -161,6 +176,59 @@ def test_whoever_cancels_is_told_and_tries_again(
     press(page, "Sign in with a passkey")
     expect(page.get_by_text("You can try again")).to_be_visible()
     expect(page.get_by_role("button", name="Sign in with a passkey")).to_be_enabled()
+    picture(page, "sign-in-passkey")
+
+
+def test_a_passkey_that_was_removed_here_opens_nothing(
+    browser_page: Page, live_server: Any, people: World, authenticator: Any
+) -> None:
+    page = browser_page
+    sign_in(page, live_server, people.admin.email)
+    press(page, "Set up a passkey")
+    press(page, "I have kept them: continue")
+    Passkey.objects.all().delete()
+    page.goto(f"{live_server.url}/accounts/login/")
+    press(page, "Sign in with a passkey")
+    expect(page.get_by_role("heading", name="That did not work")).to_be_visible()
+    picture(page, "sign-in-passkey-refused")
+    page.get_by_role("link", name="Back to sign-in").click()
+    expect(page.get_by_label("Password")).to_be_visible()
+
+
+@pytest.mark.promise("A-06")
+def test_a_passkey_confirms_who_is_there(
+    browser_page: Page, live_server: Any, people: World, authenticator: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = browser_page
+    sign_in(page, live_server, people.admin.email)
+    press(page, "Set up a passkey")
+    press(page, "I have kept them: continue")
+    at_console(page, live_server)
+    monkeypatch.setattr("rbac.step_up.RECENT", timedelta())
+    page.goto(f"{live_server.url}/accounts/apikey/add/")
+    expect(page.get_by_role("heading", name="Confirm that it is you")).to_be_visible()
+    expect(page.get_by_role("textbox")).to_have_count(0)  # neither the password nor a code stands in for it
+    picture(page, "confirm-passkey")
+    authenticator("setUserVerified", isUserVerified=False)
+    press(page, "Use a passkey")
+    expect(page.get_by_text("You can try again")).to_be_visible()
+    monkeypatch.undo()
+    authenticator("setUserVerified", isUserVerified=True)
+    press(page, "Use a passkey")
+    expect(page).to_have_url(f"{live_server.url}/accounts/apikey/add/")
+
+
+def test_the_last_factor_is_removed_by_whoever_needs_none(
+    console: Callable[[User], Page], live_server: Any, people: World
+) -> None:
+    page = console(people.member)
+    page.goto(f"{live_server.url}/accounts/security/")
+    page.get_by_role("link", name="Remove").click()
+    expect(page.get_by_text("your recovery codes are void")).to_be_visible()
+    picture(page, "security-remove")
+    press(page, "Remove it")
+    expect(page.get_by_text("You have none")).to_be_visible()
+    assert not TotpDevice.objects.filter(user=people.member).exists()
 
 
 def test_a_browser_without_passkeys_is_told(browser_page: Page, live_server: Any, people: World) -> None:
