@@ -44,4 +44,4 @@ class Schema(SpectacularAPIView):
 @method_decorator(csp_update({"style-src": [SELF, UNSAFE_INLINE], "img-src": [SELF, "data:"]}), "dispatch")
 class Docs(SpectacularSwaggerSplitView):
     permissions: ClassVar = PUBLIC
-    http_method_names: ClassVar = ["get", "head"]  # what OPTIONS tells has no template to be drawn with
+    http_method_names = ["get", "head"]  # what OPTIONS tells has no template to be drawn with
