@@ -2,4 +2,4 @@
 from temps.__main__ import main
 
 if __name__ == "__main__":
-    main()
+    main(whole=True)

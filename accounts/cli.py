@@ -1,12 +1,13 @@
-"""The base of every ``temps`` command: who acts, and how an error is told."""
+"""The base of every ``temps`` command: who acts, what people read in tables, and how an error is told."""
 
 from __future__ import annotations
 
 import sys
-from typing import Annotated, Any
+from datetime import UTC, datetime
+from typing import Annotated, Any, NoReturn
 
 from django.conf import settings
-from django.core.management.base import CommandError
+from django.core.management.base import CommandError, OutputWrapper
 from django.db.utils import DatabaseError, OperationalError
 from django_typer.management import TyperCommand
 from typer import Option
@@ -15,10 +16,14 @@ from typer._click.exceptions import NoArgsIsHelpError, UsageError  # what typer 
 from accounts.services import actor_for, user_by_email
 from audit.folding import record_denial
 from temps.lib.actor import Actor, Credential, CredentialKind, new_request_id
-from temps.lib.errors import Denied, TempsError
+from temps.lib.errors import Denied, Invalid, TempsError
+
+NO_SUB_COMMAND = "Missing command."
+"""What typer says where help is wanted."""
 
 AsUser = Annotated[str, Option("--as", metavar="EMAIL", help="Act as this user, with this user's rights.")]
 AsJson = Annotated[bool, Option("--json", help="Print JSON.")]
+Yes = Annotated[bool, Option("--yes", help="Do not ask whether to do it.")]
 
 
 def acting(email: str = "") -> Actor:
@@ -29,6 +34,27 @@ def acting(email: str = "") -> Actor:
     if not user.is_active:
         raise Denied(f"{user.email} is disabled")
     return actor_for(user, Credential(CredentialKind.LOCAL), request_id=new_request_id())
+
+
+def at(moment: datetime | None, otherwise: str = "never") -> str:
+    """``moment`` as people read it in what a command prints; ``--json`` has :func:`temps.lib.clock.iso`."""
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if moment else otherwise
+
+
+def yes_no(value: bool) -> str:
+    return "yes" if value else "no"
+
+
+def confirm(what: str, *, yes: bool) -> None:
+    """Ask on a terminal whether to do ``what``, which nothing takes back. Raises :class:`Invalid` unless the answer is
+    yes, and where nobody can be asked: a script says ``--yes``."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise Invalid(f"this would {what}: say --yes", field="yes")
+    print(f"This will {what}. Continue? [y/N] ", end="", file=sys.stderr, flush=True)
+    if sys.stdin.readline(64).strip().lower() not in ("y", "yes"):
+        raise Invalid("nothing was changed", field="yes")
 
 
 class TempsCommand(TyperCommand):
@@ -49,6 +75,8 @@ class TempsCommand(TyperCommand):
     def __exit__(self, kind: Any, error: Any, trace: Any) -> Any:
         typed_wrong = isinstance(error, UsageError) and not isinstance(error, NoArgsIsHelpError)
         if typed_wrong and self._called_from_command_line:
+            if error.ctx is not None and error.message == NO_SUB_COMMAND:
+                self._show_help(error.ctx)
             self._fail(_what_is_wrong(error))
         return super().__exit__(kind, error, trace)  # type: ignore[no-untyped-call]
 
@@ -66,6 +94,12 @@ class TempsCommand(TyperCommand):
                 raise
             # It is away, locked, full, or no database. The drivers name hosts and files, and no passwords.
             self._fail(f"the database cannot be used: {str(error).strip().partition(chr(10))[0]}")
+
+    def _show_help(self, ctx: Any) -> NoReturn:
+        """The help of a command that was typed without one of its sub-commands, as an error."""
+        self.stdout = OutputWrapper(sys.stderr)
+        print(ctx.get_help(), file=sys.stderr)
+        sys.exit(2)
 
     def _fail(self, message: str) -> None:
         if self._called_from_command_line:

@@ -1,8 +1,10 @@
-"""How often a page or a route may be asked: what :mod:`accounts.lockout` says of sign-ins, and limits on addresses."""
+"""How often a page or a route may be asked: what :mod:`accounts.lockout` says of sign-ins, and plain limits.
+
+A limit is a number within a span, such as ``15/10m``. Spans begin by the clock and not with the first request, so that
+what is left of one is known to everybody who shares the counters.
+"""
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 from django.http import HttpRequest
 from django_ratelimit.core import get_usage
@@ -14,8 +16,6 @@ from accounts.sessions import origin
 from temps.lib.actor import Actor
 from temps.lib.request import of
 
-Key = Callable[[str, HttpRequest], str]
-
 
 def throttle_sign_in(request: HttpRequest, email: str) -> None:
     """Count one try for ``email``. Raises :class:`TooManyAttempts` when it has to wait."""
@@ -25,12 +25,14 @@ def throttle_sign_in(request: HttpRequest, email: str) -> None:
 
 def throttle_address(request: HttpRequest, group: str, rate: str) -> None:
     """Count one request of this address for ``group``. Raises :class:`TooManyAttempts` when ``rate`` is passed."""
-    wait = _count(request, group, network_of(of(request).client_address), rate)
-    if wait:
-        raise TooManyAttempts(wait)
+    throttle(group, network_of(of(request).client_address), rate)
 
 
-def _count(request: HttpRequest, group: str, value: str, rate: str) -> int:
-    """Seconds to wait, 0 when the limit leaves room."""
-    usage = get_usage(request, group=group, key=lambda _group, _request: value, rate=rate, increment=True)
-    return max(1, usage["time_left"]) if usage and usage["should_limit"] else 0
+def throttle(group: str, whose: str, rate: str) -> None:
+    """Count one for ``whose`` (a network, a person, an address that is written to) in ``group``.
+
+    Raises :class:`TooManyAttempts` when ``rate`` is passed. Services call this too, where faces share a limit.
+    """
+    usage = get_usage(None, group=group, key=lambda _group, _request: whose, rate=rate, increment=True)
+    if usage["should_limit"]:
+        raise TooManyAttempts(usage["time_left"] + 1)  # the second that it names is still in the span

@@ -65,6 +65,7 @@ TEMPS_TOKEN = env.text("TEMPS_TOKEN")
 INSTALLED_APPS = [
     "unfold.apps.BasicAppConfig",  # its default would replace our site, and with it the sign-in
     "temps.console.apps.ConsoleConfig",
+    "temps",  # before the apps whose commands it refuses
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.messages",
@@ -81,7 +82,6 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "django_filters",
     "django_typer",
-    "temps",
     "audit",
     "audit.sinks",
     "audit.alerts",
@@ -173,6 +173,8 @@ CACHES: dict[str, Any] = {
 }
 # django-ratelimit knows django-redis and memcached alone; Django's own Redis cache counts as atomically, and memory
 # is shared enough as long as one process serves (docs/adr/0003).
+CACHES["limits"] = {"BACKEND": "accounts.lockout.counting.Limits"}
+RATELIMIT_USE_CACHE = "limits"
 SILENCED_SYSTEM_CHECKS = [
     "django_ratelimit.E003",
     "django_ratelimit.W001",

@@ -8,6 +8,7 @@ was under way meanwhile changes no row that is gone.
 from __future__ import annotations
 
 import secrets
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -16,7 +17,7 @@ from django.contrib.auth import SESSION_KEY as USER
 from django.contrib.sessions.backends.base import SessionBase, UpdateError
 from django.contrib.sessions.exceptions import SessionInterrupted
 
-from accounts.browser_sessions.models import AGENT_LIMIT, NOTED_EVERY, BrowserSession, hashed
+from accounts.browser_sessions.models import NOTED_EVERY, BrowserSession, hashed
 from accounts.policy import current_policy
 from temps.lib import clock
 
@@ -33,13 +34,20 @@ class Visitor:
 
     address: str = ""
     user_agent: str = ""
+    """As much as is kept of it, and printable."""
+
+
+NOWHERE = Visitor()
+VISITOR = ContextVar("temps.session.visitor", default=NOWHERE)
+"""Where the request comes from that is answered here; set by the middleware. No attribute of a store, for a request may
+get another store on the way: django-allauth puts one in its place where it saves a session early."""
 
 
 class SessionStore(SessionBase):
     """Reads and writes one :class:`BrowserSession`; a row is made once there is something to keep."""
 
-    visitor = Visitor()
-    """Set by the middleware."""
+    opened_nothing = False
+    """Whether there was a key, and nothing under it (any more)."""
 
     def __init__(self, session_key: str | None = None) -> None:
         super().__init__(session_key)
@@ -54,6 +62,7 @@ class SessionStore(SessionBase):
         data = self._data_of(row) if row is not None else None
         if data is None:
             self._session_key = None
+            self.opened_nothing = True
             return {}
         return data
 
@@ -177,10 +186,10 @@ class SessionStore(SessionBase):
             "signed_in_at": now,
             "last_seen_at": now,
             "expires_at": now + timedelta(hours=current_policy().session_hours),
-            "address": self.visitor.address,
-            "user_agent": self.visitor.user_agent[:AGENT_LIMIT],
+            "address": VISITOR.get().address,
+            "user_agent": VISITOR.get().user_agent,
             **self._last(),
         }
 
     def _last(self) -> dict[str, str]:
-        return {"last_address": self.visitor.address, "last_user_agent": self.visitor.user_agent[:AGENT_LIMIT]}
+        return {"last_address": VISITOR.get().address, "last_user_agent": VISITOR.get().user_agent}

@@ -14,6 +14,7 @@ def library() -> ModuleType:
         import ldap.filter
     except ImportError:
         raise DirectoryFault(
-            "LDAP needs the extra 'ldap': install libldap2-dev and libsasl2-dev, then pip install 'temps[ldap]'"
+            "LDAP is not installed: in the directory of Temps run 'apt-get install gcc python3-dev libldap2-dev "
+            "libsasl2-dev' and 'make ldap', then start Temps again"
         ) from None
     return ldap  # type: ignore[no-any-return]

@@ -12,6 +12,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from accounts.directory.given import Given, apply
+from accounts.directory.library import library
 from accounts.directory.models import Directory, DirectoryAccount, GroupType, check_name
 from accounts.group_roles.services import forget_source
 from audit.actions import Action
@@ -47,8 +48,13 @@ def require_keeper(actor: Actor) -> None:
 
 @transaction.atomic
 def create_directory(name: str, *, actor: Actor, bind_password: str = "", **given: Unpack[Given]) -> Directory:
-    """Make a directory. Its people sign in from now on: those who are linked, and with ``create_accounts`` everyone."""
+    """Make a directory. Its people sign in from now on: those who are linked, and with ``create_accounts`` everyone.
+
+    Raises :class:`DirectoryFault` where LDAP is not installed: everybody who mistypes would be told of a directory that
+    does not answer.
+    """
     require_keeper(actor)
+    library()
     directory = Directory(name=_free_name(name), created_by=actor.label)
     apply(directory, given)
     _seal_password(directory, bind_password)
@@ -61,11 +67,19 @@ def create_directory(name: str, *, actor: Actor, bind_password: str = "", **give
 def change_directory(
     directory: Directory, *, actor: Actor, bind_password: str = "", **given: Unpack[Given]
 ) -> Directory:
-    """Change what is given; an empty password keeps the one there is. The name stays: roles are marked with it."""
+    """Change what is given; an empty password keeps the one there is, unless it would be sent elsewhere: nobody gets at
+    it by way of a server of theirs. The name stays: roles are marked with it.
+
+    Enabling raises as :func:`create_directory`.
+    """
     require_keeper(actor)
     directory = _locked(directory)
-    before, present = _told(directory), password_of(directory)
+    if given.get("enabled", False) and not directory.enabled:
+        library()
+    before, present, where = _told(directory), password_of(directory), _where(directory)
     apply(directory, given)
+    if present and directory.bind_dn and not bind_password and _where(directory) != where:
+        raise Invalid("the password would go to another server, or unprotected: enter it again", field="bind_password")
     directory.revision += 1
     _seal_password(directory, bind_password or (present if directory.bind_dn else ""))
     directory.last_error, directory.last_error_at = "", None
@@ -92,6 +106,11 @@ def password_of(directory: Directory) -> str:
     if directory.sealed_password is None:
         return ""
     return open_sealed(directory.sealed_password, project_pk=None, context=directory.context()).decode()
+
+
+def _where(directory: Directory) -> tuple[str, ...]:
+    """To whom the password is sent, and how they prove who they are."""
+    return directory.uris, directory.security, directory.ca_bundle
 
 
 def _seal_password(directory: Directory, password: str) -> None:

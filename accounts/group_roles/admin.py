@@ -12,6 +12,7 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from accounts.group_roles.models import GroupRole
 from accounts.group_roles.services import remove_group_role, set_group_role
+from accounts.group_roles.sources import all_sources
 from rbac.admin import ROLES
 from rbac.console import ServiceAdmin
 from rbac.guards import actor_of
@@ -19,7 +20,18 @@ from rbac.permissions import Permission, PlatformRole, ProjectRole
 from temps.lib.actor import Actor
 
 
+def _sources() -> list[tuple[str, str]]:
+    known = all_sources()
+    first = "choose a source" if known else "there is none: add a directory or an identity provider first"
+    return [("", first), *((source, source) for source in known)]
+
+
 class GroupRoleForm(forms.ModelForm):  # type: ignore[type-arg]
+    source = forms.ChoiceField(
+        choices=_sources,
+        widget=UnfoldAdminSelectWidget,
+        help_text="Who says who is in the group: a directory or an identity provider, as they are called here.",
+    )
     role = forms.ChoiceField(
         choices=[("", "choose a role"), *((role, role) for role in ROLES)],
         widget=UnfoldAdminSelectWidget,
@@ -30,11 +42,9 @@ class GroupRoleForm(forms.ModelForm):  # type: ignore[type-arg]
         model = GroupRole
         fields = ("source", "group", "project", "environment")
         widgets = {
-            "source": UnfoldAdminTextInputWidget(attrs={"spellcheck": "false"}),
             "group": UnfoldAdminTextInputWidget(attrs={"spellcheck": "false"}),
         }
         help_texts = {
-            "source": "Who says who is in the group: directory:NAME or provider:NAME, as they are called here.",
             "group": "Of a directory the distinguished name (cn=admins,ou=groups,dc=example,dc=com), of a provider the "
             "group as it names it.",
         }

@@ -11,6 +11,7 @@ from django.db import transaction
 
 from accounts.group_roles.models import GroupRole
 from accounts.group_roles.names import clean_group, clean_source
+from accounts.group_roles.sources import hold_source
 from accounts.models import User
 from audit.actions import Action
 from audit.services import record
@@ -78,8 +79,8 @@ def set_group_role(
     project: Project | None = None,
     environment: Environment | None = None,
 ) -> GroupRole:
-    """Let ``group`` of ``source`` give ``role`` there, in place of the one that it gave. People get it when they next
-    sign in. Nobody maps, or replaces, more than they hold themselves (R-07)."""
+    """Let ``group`` of ``source``, which is there, give ``role`` there, in place of the one that it gave. People get it
+    when they next sign in. Nobody maps, or replaces, more than they hold themselves (R-07)."""
     require(actor, Permission.ROLES_CREATE, project)
     require_recent(actor)
     source = clean_source(source)
@@ -88,6 +89,7 @@ def set_group_role(
     if environment is not None and (project is None or environment.project_id != project.pk):
         raise Invalid("the environment belongs to another project", field="environment")
     require_all_of(role, project, actor)
+    hold_source(source)
     where: dict[str, Any] = {"source": source, "group": group, "project": project, "environment": environment}
     before = GroupRole.objects.select_for_update(of=("self",)).filter(**where).first()
     if before is not None and before.role != role:

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from hashlib import sha256
 from hmac import digest
 from ipaddress import ip_network
+from typing import Any
 
 import structlog
 from django.conf import settings
 from django.core.cache import cache
-from django.core.cache.backends.base import BaseCache
+from django.core.cache.backends.base import DEFAULT_TIMEOUT, BaseCache
 from django.core.cache.backends.locmem import LocMemCache
 
 from temps.lib import clock
@@ -63,6 +64,22 @@ def shared() -> BaseCache:
         log.error("sign_in.cache_away", error=type(error).__name__)
         return _own
     return cache
+
+
+class Limits(BaseCache):
+    """:func:`shared` as a cache of Django's, for django-ratelimit: it would fail while the cache is away."""
+
+    def __init__(self, _location: str, params: dict[str, Any]) -> None:
+        super().__init__(params)
+
+    def add(self, key: str, value: Any, timeout: Any = DEFAULT_TIMEOUT, version: int | None = None) -> bool:
+        return shared().add(key, value, timeout, version)
+
+    def get(self, key: str, default: Any = None, version: int | None = None) -> Any:
+        return shared().get(key, default, version)
+
+    def incr(self, key: str, delta: int = 1, version: int | None = None) -> int:
+        return shared().incr(key, delta, version)
 
 
 def network_of(address: str | None) -> str:

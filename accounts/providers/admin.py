@@ -90,7 +90,7 @@ class IdentityProviderAdmin(ServiceAdmin):
     permission_to_change = Permission.SETTINGS_WRITE
     permission_to_delete = Permission.SETTINGS_WRITE
     form = ProviderForm
-    list_display = ("name", "slug", "kind", "server_url", "state", "create_accounts", "created_at")
+    list_display = ("name", "slug", "kind", "server_url", "state", "create_accounts")
     list_filter = ("kind", "enabled")
     search_fields = ("name", "slug", "server_url")
     empty_hint = (

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from ipaddress import ip_address
 from typing import TypedDict
+from urllib.parse import urlsplit
 
 from django.conf import settings
 
@@ -75,12 +76,22 @@ def checked_server(url: str, kind: Kind) -> str:
 
 def check_address(url: str) -> Target:
     """Raises :class:`Invalid` for an address that nothing of a sign-in may be sent to."""
+    if _is_plain_elsewhere(url):
+        whose = "not for production" if settings.PRODUCTION else "for localhost alone"
+        raise Invalid(f"plain http is {whose}; use https", field="server_url")
     target = Target.parse(url, field="server_url")
-    if target.scheme == "http" and (settings.PRODUCTION or not _is_loopback(target.host)):
-        raise Invalid("the address of a server begins with https://", field="server_url")
     if _is_address(target.host) and is_forbidden(target.host):
         raise Invalid("nothing is sent to this address", field="server_url")
     return target
+
+
+def _is_plain_elsewhere(url: str) -> bool:
+    """Whether this is plain HTTP, and not to this very machine."""
+    try:
+        parts = urlsplit(url.strip())
+        return parts.scheme == "http" and (settings.PRODUCTION or not _is_loopback(parts.hostname or ""))
+    except ValueError:
+        return False  # what is wrong with it, Target.parse says
 
 
 def _is_loopback(host: str) -> bool:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import datetime
 from typing import Annotated
 
 from django_typer.management import command
 from typer import Option
 
-from accounts.api_keys import create_api_key, key_by_id, operator_identity, revoke_api_key
-from accounts.cli import AsJson, AsUser, TempsCommand, acting
+from accounts.api_keys import OPERATOR_IDENTITY, create_api_key, key_by_id, operator_identity, revoke_api_key
+from accounts.cli import AsJson, AsUser, TempsCommand, acting, at
 from accounts.key_change import NEVER, change_api_key
 from accounts.key_rotation import end_grace, parse_grace, rotate_api_key
 from accounts.models import ApiKey, User
@@ -53,11 +54,22 @@ def _words(text: str) -> list[str]:
 
 def _last_use(key: ApiKey) -> str:
     uses = [(key.last_used_at, key.last_used_ip, ""), (key.previous_used_at, key.previous_used_ip, " (old secret)")]
-    known = [(at, ip, which) for at, ip, which in uses if at is not None]
+    known = [(moment, ip, which) for moment, ip, which in uses if moment is not None]
     if not known:
         return "never"
-    at, ip, which = max(known)
-    return f"{at:%Y-%m-%d %H:%M} from {ip}{which}"
+    moment, ip, which = max(known)
+    return f"{at(moment)} from {ip}{which}"
+
+
+def _warn_if_broad(key: ApiKey) -> None:
+    if key.owner.email == OPERATOR_IDENTITY:
+        print(
+            f"\n{key.owner.email} is the service account of whoever runs this machine, an administrator of the "
+            "platform: --user EMAIL makes a key of somebody else",
+            file=sys.stderr,
+        )
+    if key.expires_at is None:
+        print("This key has no end: --expires-in 90d gives it one", file=sys.stderr)
 
 
 def _owner(email: str, actor: Actor) -> User:
@@ -102,12 +114,13 @@ class Command(TempsCommand):
         if as_json:
             show_json(_row(key) | {"key": token})
             return
-        until = f"until {key.expires_at:%Y-%m-%d %H:%M} UTC" if key.expires_at else "until it is revoked"
+        until = f"until {at(key.expires_at)}" if key.expires_at else "until it is revoked"
         preset = "" if scopes else f" (the preset {DEFAULT_PRESET}, since no --scopes were given)"
         print(f"made the API key '{key.name}' of {key.owner.email}, good {until}")
         print(f"id      {key.public_id}")
         print(f"scopes  {', '.join(key.scopes)}{preset}")
         print(f"\n    {token}\n\nCopy it now: it is not shown again.")
+        _warn_if_broad(key)
 
     @command("list")
     def list_keys(self, as_json: AsJson = False, as_user: AsUser = "") -> None:
@@ -122,7 +135,7 @@ class Command(TempsCommand):
             (
                 (
                     *(key.public_id, key.name, key.owner.email, key.status_at(clock.now()), ", ".join(key.scopes)),
-                    f"{key.expires_at:%Y-%m-%d}" if key.expires_at else "never",
+                    at(key.expires_at),
                     _last_use(key),
                 )
                 for key in keys
@@ -146,7 +159,7 @@ class Command(TempsCommand):
         if as_json:
             show_json(_row(key) | {"key": token})
             return
-        until = f"works until {key.previous_expires_at:%Y-%m-%d %H:%M} UTC" if key.previous_expires_at else "has ended"
+        until = f"works until {at(key.previous_expires_at)}" if key.previous_expires_at else "has ended"
         print(f"rotated the API key '{key.name}' ({key.public_id}); the old secret {until}")
         print(f"\n    {token}\n\nCopy it now: it is not shown again.")
 

@@ -8,7 +8,7 @@ from django.conf import settings
 from django_typer.management import command
 from typer import Option
 
-from accounts.cli import AsJson, AsUser, TempsCommand, acting
+from accounts.cli import AsJson, AsUser, TempsCommand, acting, at
 from accounts.models import TokenKey
 from accounts.token_keys import ES256, rotate_token_key, verifying_keys
 from rbac.permissions import Permission
@@ -48,8 +48,8 @@ class Command(TempsCommand):
             (
                 (
                     key.public_id,
-                    f"{key.created_at:%Y-%m-%d %H:%M}",
-                    f"verifies until {key.expires_at:%Y-%m-%d %H:%M}" if key.expires_at else "signs and verifies",
+                    at(key.created_at),
+                    f"verifies until {at(key.expires_at)}" if key.expires_at else "signs and verifies",
                 )
                 for key in keys
             ),

@@ -8,7 +8,7 @@ from typing import Annotated
 from django_typer.management import command
 from typer import Argument, Option
 
-from accounts.cli import AsJson, AsUser, TempsCommand, acting
+from accounts.cli import AsJson, AsUser, TempsCommand, acting, at
 from audit.reading import visible_events
 from audit.retention.mandate import KEPT
 from audit.retention.models import SHORTEST
@@ -89,6 +89,7 @@ class Command(TempsCommand):
     @command(name="holds")
     def holds_(self, as_json: AsJson = False, as_user: AsUser = "") -> None:
         """List legal holds, released ones too."""
+        found = list(holds(actor=acting(as_user)))
         rows = [
             {
                 "id": hold.public_id,
@@ -99,12 +100,20 @@ class Command(TempsCommand):
                 "createdAt": clock.iso(hold.created_at),
                 "releasedAt": clock.iso(hold.released_at) if hold.released_at else None,
             }
-            for hold in holds(actor=acting(as_user))
+            for hold in found
         ]
         if as_json:
             show_json(rows)
         else:
             columns = ("ID", "PROJECT", "USER", "REASON", "BY", "SINCE", "RELEASED")
             show_table(
-                columns, ([cell or "-" for cell in row.values()] for row in rows), empty="there are no legal holds"
+                columns,
+                (
+                    (
+                        *(hold.public_id, hold.project or "-", hold.user_email or "-", hold.reason, hold.created_by),
+                        *(at(hold.created_at), at(hold.released_at, "-")),
+                    )
+                    for hold in found
+                ),
+                empty="there are no legal holds",
             )

@@ -11,7 +11,7 @@ from django_typer.management import command
 from rich.console import Console
 from typer import Option
 
-from accounts.cli import AsJson, AsUser, TempsCommand, acting
+from accounts.cli import AsJson, AsUser, TempsCommand, acting, at
 from certificates.inspect import MAX_BYTES
 from certificates.issuing import issue
 from certificates.models import Certificate, Domain, Tls
@@ -74,8 +74,8 @@ def _status_lines(domain: Domain) -> Iterator[tuple[str, object]]:
     yield "TLS", domain.tls
     yield "Status", domain.status.value
     if certificate := domain.current_certificate:
-        yield "Valid until", f"{clock.iso(certificate.not_after)} ({certificate.days_left} days left)"
-        yield "Valid from", clock.iso(certificate.not_before)
+        yield "Valid until", f"{at(certificate.not_after)} ({certificate.days_left} days left)"
+        yield "Valid from", at(certificate.not_before)
         yield "Issuer", certificate.issuer
         yield "Names", ", ".join(certificate.names)
         yield "Key", certificate.key_type
@@ -83,17 +83,17 @@ def _status_lines(domain: Domain) -> Iterator[tuple[str, object]]:
         yield "SHA-256", certificate.fingerprint
         yield "Version", f"{certificate.version} ({certificate.source})"
         if domain.tls == Tls.AUTO:
-            yield "Renewal", clock.iso(certificate.renew_at)
+            yield "Renewal", at(certificate.renew_at)
     if domain.last_error:
         yield "Last error", domain.last_error
         yield "Failures", domain.failures
     if domain.next_attempt_at:
-        yield "Next attempt", clock.iso(domain.next_attempt_at)
+        yield "Next attempt", at(domain.next_attempt_at)
 
 
 def _expiry(domain: Domain) -> tuple[str, str]:
     certificate = domain.current_certificate
-    return (clock.iso(certificate.not_after), str(certificate.days_left)) if certificate else ("-", "-")
+    return (at(certificate.not_after), str(certificate.days_left)) if certificate else ("-", "-")
 
 
 def _issue(domain: Domain, actor: Actor) -> Certificate:
@@ -143,7 +143,7 @@ class Command(TempsCommand):
                 print(f"added {made}; asking for its certificate")
             certificate = _issue(made, actor)
             made.refresh_from_db()
-            message = f"issued by {certificate.issuer}, valid until {clock.iso(certificate.not_after)}"
+            message = f"issued by {certificate.issuer}, valid until {at(certificate.not_after)}"
         else:
             message = f"added {made}; now: temps domain upload-cert --domain {made} --cert FILE --key FILE --chain FILE"
         if as_json:
@@ -184,7 +184,7 @@ class Command(TempsCommand):
             found.refresh_from_db()
             show_json(row_of(found))
         else:
-            print(f"issued by {certificate.issuer}, valid until {clock.iso(certificate.not_after)}")
+            print(f"issued by {certificate.issuer}, valid until {at(certificate.not_after)}")
 
     @command("upload-cert")
     def upload_cert(
@@ -211,7 +211,7 @@ class Command(TempsCommand):
         if as_json:
             show_json(row_of(stored.domain))
         else:
-            print(f"version {stored.version} for {found} by {stored.issuer}, valid until {clock.iso(stored.not_after)}")
+            print(f"version {stored.version} for {found} by {stored.issuer}, valid until {at(stored.not_after)}")
 
     @command("set-tls")
     def set_mode(self, domain: Name, tls: Mode, as_user: AsUser = "") -> None:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from django_typer.management import command, group
 from typer import Option
 
-from accounts.cli import AsJson, AsUser, TempsCommand, acting
+from accounts.cli import AsJson, AsUser, TempsCommand, acting, at
 from firewall.models import IpRule, RateLimit, RuleAction
 from firewall.networks import clean_address
 from firewall.services import (
@@ -75,7 +75,7 @@ def _told(rule: IpRule, as_json: bool) -> None:
         show_json(_rule(rule))
         return
     verb = "blocked" if rule.action == RuleAction.BLOCK else "allowed"
-    until = f" until {_moment(rule.expires_at)}" if rule.expires_at else ""
+    until = f" until {at(rule.expires_at)}" if rule.expires_at else ""
     print(f"{verb} {rule.network} on {rule.scope}{until} ({rule.public_id})")
 
 
@@ -145,14 +145,18 @@ class Command(TempsCommand):
             rules = rules.filter(project=_project(project, actor))
         if ip:
             rules = rules.covering(clean_address(ip))
-        rows = [_rule(rule) for rule in rules]
         if as_json:
-            show_json(rows)
+            show_json([_rule(rule) for rule in rules])
             return
-        keys = ("id", "action", "network", "project", "expires_at", "hits", "created_by", "reason")
         show_table(
             ("RULE", "ACTION", "NETWORK", "PROJECT", "EXPIRES", "HITS", "BY", "REASON"),
-            ([row[key] for key in keys] for row in rows),
+            (
+                (
+                    *(rule.public_id, rule.action, rule.network, rule.project, at(rule.expires_at)),
+                    *(rule.hits, rule.created_by, rule.reason),
+                )
+                for rule in rules
+            ),
             empty="no rules: temps firewall block --ip 203.0.113.0/24",
         )
 

@@ -9,7 +9,7 @@ from typing import Annotated
 from django_typer.management import command
 from typer import Context, Option
 
-from accounts.cli import AsJson, AsUser, TempsCommand, acting
+from accounts.cli import AsJson, AsUser, TempsCommand, acting, at
 from projects.models import Environment, Project
 from rbac.permissions import Permission
 from secrets_vault import dotenv, reading
@@ -113,26 +113,28 @@ class Command(TempsCommand):
     ) -> None:
         """What holds in an environment, or in the base."""
         found, environment, actor = self._place(project, env, as_user, Permission.SECRETS_READ)
+        shown: list[tuple[VariableVersion, str | None]]
         if show_secrets:
             revealed = reading.reveal_all(found, environment, actor=actor)
-            rows = [self._row(one.version) | {"value": one.value} for one in revealed]
+            shown = [(one.version, one.value) for one in revealed]
         else:
-            rows = [self._row(version) for version in reading.variables_in(found, environment, actor=actor)]
+            variables = reading.variables_in(found, environment, actor=actor)
+            shown = [(version, version.plain) for version in variables]
         if as_json:
-            show_json(rows)
+            show_json([self._row(version) | {"value": value} for version, value in shown])
             return
         show_table(
             ("KEY", "VALUE", "FROM", "VERSION", "CHANGED", "BY"),
             (
                 (
-                    row["key"],
-                    MASK if row["value"] is None else row["value"],
-                    row["environment"] or "base",
-                    row["version"],
-                    row["changed_at"],
-                    row["changed_by"],
+                    version.variable.key,
+                    MASK if value is None else value,
+                    version.variable.environment or "base",
+                    version.number,
+                    at(version.created_at),
+                    version.created_by,
                 )
-                for row in rows
+                for version, value in shown
             ),
             empty=f"{named(found, environment)} has no variables yet: see temps env set --help",
         )
@@ -187,7 +189,7 @@ class Command(TempsCommand):
     ) -> None:
         """Every version of a variable: when, who, why. Values are not shown."""
         found, environment, actor = self._place(project, env, as_user, Permission.SECRETS_READ)
-        versions = reading.variable_in(found, environment, key, actor=actor).versions.all()
+        versions = list(reading.variable_in(found, environment, key, actor=actor).versions.all())
         rows = [
             {
                 "version": version.number,
@@ -201,7 +203,11 @@ class Command(TempsCommand):
         if as_json:
             show_json(rows)
         else:
-            show_table(("VERSION", "KIND", "WHEN", "WHO", "WHY"), (tuple(row.values()) for row in rows), empty="")
+            show_table(
+                ("VERSION", "KIND", "WHEN", "WHO", "WHY"),
+                ((one.number, one.kind, at(one.created_at), one.created_by, one.reason) for one in versions),
+                empty="",
+            )
 
     def _place(
         self, project: str, env: str, as_user: str, permission: Permission

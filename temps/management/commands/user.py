@@ -9,14 +9,16 @@ from typing import Annotated
 from django_typer.management import command
 from typer import Option
 
-from accounts.cli import AsJson, AsUser, TempsCommand, acting
+from accounts.cli import AsJson, AsUser, TempsCommand, acting, at, yes_no
 from accounts.links.addresses import base_url_without_request
 from accounts.links.invitations import invite
+from accounts.links.resets import send_reset_link
 from accounts.lockout.services import unlock
+from accounts.mail.condition import trouble
 from accounts.mfa.factors import Factor, list_factors, reset_factors
 from accounts.mfa.recovery import recovery_codes_of
 from accounts.models import User
-from accounts.policy import has_second_factor, set_require_mfa
+from accounts.policy import has_second_factor, mfa_required_of, set_require_mfa
 from accounts.privacy.persons import archive_of, erase_person
 from accounts.services import create_user, set_active, set_password, user_by_email, visible_user_by_email
 from projects.models import Environment, Project
@@ -106,6 +108,12 @@ class Command(TempsCommand):
         held = f" with the role {role} on the platform" if role else ""
         later = "" if password else f"; set a password: temps user set-password --email {user.email} --password-stdin"
         print(f"created {user.email}{held}{later}")
+        if mfa_required_of(user):
+            print(
+                "the policy demands a second factor of them: it is enrolled at the first sign-in, in a browser, and "
+                "until then the API and their keys are closed to them",
+                file=sys.stderr,
+            )
 
     @command()
     def invite(
@@ -122,14 +130,18 @@ class Command(TempsCommand):
         made = invite(email, role=role, project=found, base_url=base_url_without_request(), actor=actor)
         invitation = made.invitation
         if as_json:
-            row = {"id": invitation.public_id, "email": invitation.email, "role": invitation.role}
+            row: dict[str, object] = {"id": invitation.public_id, "email": invitation.email, "role": invitation.role}
             until = clock.iso(invitation.expires_at)
-            show_json(row | {"scope": invitation.scope, "expires_at": until, "link": made.link or None})
+            row |= {"scope": invitation.scope, "expires_at": until, "link": made.link or None}
+            show_json(row | {"mail_trouble": trouble() or None})
         elif made.link:
-            print(f"hand this link over to {invitation.email}, and to nobody else:", file=sys.stderr)
+            to = invitation.email
+            print(f"no mail server is set: hand this link over to {to}, and to nobody else:", file=sys.stderr)
             print(made.link)
         else:
-            print(f"invited {invitation.email}: {invitation.offer}")
+            print(f"invited {invitation.email}: {invitation.offer}; a link is on its way")
+            if why := trouble():
+                print(f"{why}; Temps tries again until the invitation expires", file=sys.stderr)
 
     @command("list")
     def list_users(self, as_json: AsJson = False, as_user: AsUser = "") -> None:
@@ -144,8 +156,7 @@ class Command(TempsCommand):
             ("EMAIL", "NAME", "KIND", "ACTIVE", "SECOND FACTOR", "ROLES"),
             (
                 (
-                    *(user.email, user.name, user.kind, "yes" if user.is_active else "no"),
-                    "yes" if has_second_factor(user) else "no",
+                    *(user.email, user.name, user.kind, yes_no(user.is_active), yes_no(has_second_factor(user))),
                     ", ".join(str(grant) for grant in user.grants.all()) or "none",
                 )
                 for user in users
@@ -162,6 +173,16 @@ class Command(TempsCommand):
         user = set_password(visible_user_by_email(email, actor=actor), _password(), actor=actor)
         print(f"set the password of {user.email}")
 
+    @command("send-password-link")
+    def send_password_link(self, email: Email, as_user: AsUser = "") -> None:
+        """Mail someone a link to choose a new password with, for a day. The present one works until they do."""
+        actor = acting(as_user)
+        user = visible_user_by_email(email, actor=actor)
+        link = send_reset_link(user, base_url=base_url_without_request(), actor=actor)
+        print(f"a link for a new password is on its way to {user.email}, good until {clock.iso(link.expires_at)}")
+        if why := trouble():
+            print(f"{why}; Temps tries again until the link expires", file=sys.stderr)
+
     @command()
     def mfa(self, email: Email, as_json: AsJson = False, as_user: AsUser = "") -> None:
         """The second factors that someone has, and how many recovery codes they have left."""
@@ -173,7 +194,10 @@ class Command(TempsCommand):
             return
         show_table(
             ("ID", "KIND", "NAME", "ADDED", "LAST USED"),
-            (tuple(value or "never" for value in _factor_row(factor).values()) for factor in factors),
+            (
+                (factor.public_id, factor.kind, factor.name, at(factor.created_at), at(factor.last_used_at))
+                for factor in factors
+            ),
             empty=f"{user.email} has no second factor: they set one up in the console, under Security",
         )
         if codes:

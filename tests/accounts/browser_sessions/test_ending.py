@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.test import Client
 from rest_framework.test import APIClient
 
 from accounts.browser_sessions.listing import all_sessions, own_sessions, session_by_id, sessions_of
@@ -28,6 +30,7 @@ from tests.world import PASSWORD, World, acting
 
 pytestmark = [pytest.mark.django_db, pytest.mark.promise("A-11")]
 
+SignedIn = Callable[[User], Client]
 NEW = "sevenfold umbrella lantern 9"
 KEY = Credential(CredentialKind.API_KEY, "key_x", frozenset({"users:read", "users:update"}))
 
@@ -237,3 +240,18 @@ def test_tokens_see_themselves_in_the_list(world: World) -> None:
     pair, client = tokens(world.member), APIClient()
     client.credentials(HTTP_AUTHORIZATION=f"Bearer {pair.access}")
     assert [(one["kind"], one["current"]) for one in client.get("/api/v1/sessions/").json()] == [("api", True)]
+
+
+def test_the_sign_in_page_says_that_the_session_has_ended(world: World, signed_in: SignedIn) -> None:
+    said, client = "You were signed out: your session has ended.", signed_in(world.owner)
+    end_all_sessions(world.owner, actor=acting(world.admin))
+    page = client.get("/projects/project/", follow=True)
+    assert said in page.content.decode()
+    assert said not in client.get("/accounts/login/").content.decode()
+
+
+def test_whoever_signed_out_is_not_told_so(world: World, signed_in: SignedIn) -> None:
+    client = signed_in(world.owner)
+    client.post("/accounts/logout/")
+    for page in ("/", "/accounts/login/"):
+        assert "your session has ended" not in client.get(page, follow=True).content.decode()

@@ -105,9 +105,12 @@ def test_the_command_lists_and_ends(browser: SignIn, world: World, capsys: pytes
     assert "nobody is signed in" in capsys.readouterr().err
 
 
-def test_the_command_signs_everybody_out(browser: SignIn, world: World) -> None:
+def test_the_command_signs_everybody_out_when_that_is_meant(browser: SignIn, world: World) -> None:
     browser(world.member), browser(world.viewer)
-    call_command("session", "end", "--all")
+    with pytest.raises(CommandError, match="end everybody's sessions and tokens, yours too: say --yes"):
+        call_command("session", "end", "--all")
+    assert BrowserSession.objects.count() == 2
+    call_command("session", "end", "--all", "--yes")
     assert not BrowserSession.objects.exists()
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import inspect
 import io
 import json
 import sys
@@ -15,6 +16,8 @@ from rest_framework.test import APIClient
 
 from accounts.directory import library
 from accounts.directory.errors import DirectoryFault
+from accounts.directory.given import Given
+from accounts.directory.management.commands.directory import Command
 from accounts.directory.models import Directory, DirectoryAccount
 from accounts.directory.services import password_of
 from accounts.models import User
@@ -148,11 +151,49 @@ def test_the_command_adds_tries_links_and_removes(
     call_command("directory", "recheck", "--name", "corp")
     call_command("directory", "list")
     call_command("directory", "unlink", "--email", "viewer@example.com")
-    call_command("directory", "remove", "--name", "corp")
+    with pytest.raises(CommandError, match="0 accounts stay, without a password: say --yes"):
+        call_command("directory", "remove", "--name", "corp")
+    call_command("directory", "remove", "--name", "corp", "--yes")
     said = capsys.readouterr().out
     for part in (group, "checks the password of viewer@example.com from now on", "1 known, 0 gone", "removed corp"):
         assert part in said
     assert READER_SECRET not in said
+
+
+def test_the_command_changes_what_is_named_and_leaves_the_rest(
+    world: World, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory = make()
+    change = ["directory", "change", "--name", "corp"]
+    call_command(*change, "--timeout", "9", "--no-create-accounts", "--required-group", "cn=a,dc=example,dc=com")
+    monkeypatch.setattr("sys.stdin", io.StringIO("another\n"))
+    call_command(*change, "--bind-password-stdin", "--required-group", "")
+    before = directory.uris
+    directory.refresh_from_db()
+    changed = (directory.timeout, directory.create_accounts, directory.required_group, password_of(directory))
+    assert (changed, directory.uris) == ((9, False, "", "another"), before)
+    call_command(*change, "--bind-dn", "")
+    directory.refresh_from_db()
+    assert (directory.bind_dn, directory.has_password) == ("", False)
+
+
+def test_the_command_disables_enables_and_says_what_it_wants(world: World, make: Make) -> None:
+    directory = make()
+    for name, enabled in (("disable", False), ("enable", True)):
+        call_command("directory", name, "--name", "corp")
+        directory.refresh_from_db()
+        assert directory.enabled is enabled
+    with pytest.raises(CommandError, match="say what to change"):
+        call_command("directory", "change", "--name", "corp")
+    with pytest.raises(CommandError, match="there is no directory 'corp'"):
+        call_command("directory", "disable", "--name", "corp", "--as", "owner@example.com")
+
+
+@pytest.mark.parametrize("setting", [*Given.__annotations__.keys() - {"enabled"}])
+def test_the_commands_take_every_setting(setting: str) -> None:
+    option = {"uris": "uri", "ca_bundle": "ca_file"}.get(setting, setting)
+    for face in (Command.add, Command.change):
+        assert option in inspect.signature(face).parameters
 
 
 def test_the_command_prints_json(world: World, make: Make, server: Slapd, capsys: Said) -> None:
@@ -176,11 +217,17 @@ def test_the_command_says_what_is_wrong(world: World, capsys: Said) -> None:
 
 
 def test_without_the_extra_it_says_how_to_install_it(
-    world: World, api: Api, make: Make, monkeypatch: pytest.MonkeyPatch
+    world: World, api: Api, signed_in: SignIn, make: Make, server: Slapd, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     directory = make()
     monkeypatch.setitem(sys.modules, "ldap", None)
-    with pytest.raises(DirectoryFault, match=r"temps\[ldap\]"):
+    with pytest.raises(DirectoryFault, match="make ldap"):
         library.library()
+    with pytest.raises(CommandError, match="make ldap"):
+        call_command("directory", "add", "--name", "b", "--uri", "ldaps://ldap.example.com", "--user-base", PEOPLE)
+    assert api(world.admin).post(URL, settings_of(server) | {"name": "b"}, format="json").status_code == 503
+    answer = signed_in(world.admin).post(f"{LIST}add/", form_of(server, name="b"))
+    assert "make ldap" in answer.content.decode()
+    assert Directory.objects.count() == 1
     tried = api(world.admin).post(f"{URL}{directory.public_id}/test/", {"login": "alice@example.com"}, format="json")
-    assert "temps[ldap]" in tried.json()["problem"]
+    assert "make ldap" in tried.json()["problem"]

@@ -21,7 +21,7 @@ from audit.models import Event
 from rbac.models import Grant
 from temps.lib.actor import Actor
 from tests.peers import free_port
-from tests.slapd import Slapd
+from tests.slapd import READER_SECRET, Slapd
 from tests.world import World
 
 pytestmark = [pytest.mark.django_db, pytest.mark.promise("A-16")]
@@ -136,7 +136,8 @@ def test_while_the_server_is_down_nobody_is_disabled(make: Make, server: Slapd, 
     directory = make()
     server.add_person("alice", SECRET)
     user = come()
-    change_directory(directory, uris=f"ldaps://127.0.0.1:{free_port()}", actor=world.operator)
+    gone = f"ldaps://127.0.0.1:{free_port()}"
+    change_directory(directory, uris=gone, bind_password=READER_SECRET, actor=world.operator)
     recheck()
     assert is_active(user)
     directory.refresh_from_db()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from accounts.directory.asking import look_up
+from accounts.directory.errors import DirectoryFault
 from accounts.directory.linking import link_account, try_directory, unlink_account
 from accounts.directory.models import Directory, DirectoryAccount
 from accounts.directory.services import change_directory, create_directory, delete_directory, password_of
@@ -24,7 +26,7 @@ from rbac.step_up import StepUpRequired
 from temps.lib.actor import Actor, Credential, CredentialKind
 from temps.lib.errors import Conflict, Denied, Invalid, NotFound, SealError
 from tests.audit.tables import refuse_inserts
-from tests.slapd import READER, READER_SECRET, Slapd
+from tests.slapd import READER, READER_SECRET, Slapd, require_python_ldap
 from tests.world import PASSWORD, World, acting
 
 pytestmark = [pytest.mark.django_db, pytest.mark.promise("A-16")]
@@ -34,8 +36,29 @@ SECRET = "a phrase that only the directory knows"
 GIVEN: dict[str, Any] = {"uris": "ldaps://ldap.example.com", "user_base": "ou=people,dc=example,dc=com"}
 
 
+@pytest.fixture(autouse=True)
+def installed() -> None:
+    require_python_ldap()
+
+
 def add(world: World, **more: Any) -> Directory:
     return create_directory(more.pop("name", "corp"), actor=more.pop("actor", world.operator), **(GIVEN | more))
+
+
+def test_where_ldap_is_not_installed_none_is_added_or_enabled(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    directory = change_directory(add(world), enabled=False, actor=world.operator)
+    monkeypatch.setitem(sys.modules, "ldap", None)
+    with pytest.raises(DirectoryFault, match="make ldap"):
+        change_directory(directory, enabled=True, actor=world.operator)
+    with pytest.raises(DirectoryFault, match="make ldap"):
+        add(world, name="other")
+    assert [(one.name, one.enabled) for one in Directory.objects.all()] == [("corp", False)]
+
+
+def test_where_ldap_is_gone_a_directory_can_be_disabled(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    directory = add(world)
+    monkeypatch.setitem(sys.modules, "ldap", None)
+    assert not change_directory(directory, enabled=False, actor=world.operator).enabled
 
 
 @pytest.mark.parametrize(
@@ -74,6 +97,18 @@ def test_without_encryption_only_this_machine_is_asked(world: World, host: str) 
     with pytest.raises(Invalid, match="only localhost"):
         add(world, uris=f"ldap://{host}", security="none")
     assert add(world, uris="ldap://localhost ldap://[::1]:1389", security="none").uris.split()[1] == "ldap://[::1]:1389"
+
+
+@pytest.mark.parametrize("given", [{"uris": "ldaps://127.0.0.9"}, {"security": "none", "uris": "ldap://127.0.0.1"}])
+def test_the_password_is_not_sent_elsewhere_unless_it_is_entered_again(world: World, given: dict[str, Any]) -> None:
+    directory = add(world, bind_dn=READER, bind_password=READER_SECRET)
+    with pytest.raises(Invalid) as refused:
+        change_directory(directory, **given, actor=world.operator)
+    assert refused.value.field == "bind_password"
+    changed = change_directory(directory, **given, bind_password="another", actor=world.operator)
+    assert password_of(changed) == "another"
+    changed = change_directory(changed, uris="ldaps://127.0.0.8", security="tls", bind_dn="", actor=world.operator)
+    assert password_of(changed) == ""
 
 
 def test_a_bind_dn_and_its_password_come_together(world: World) -> None:

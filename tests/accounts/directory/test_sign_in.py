@@ -23,7 +23,7 @@ from audit.models import Event
 from rbac.models import Grant
 from temps.lib.actor import Actor
 from tests.peers import free_port
-from tests.slapd import Slapd
+from tests.slapd import READER_SECRET, Slapd
 from tests.world import PASSWORD, World
 
 pytestmark = [pytest.mark.django_db, pytest.mark.promise("A-16")]
@@ -242,7 +242,9 @@ def test_while_the_server_is_down_everybody_who_fails_hears_the_same(
     directory = make()
     server.add_person("alice", SECRET)
     assert sign_in() is not None
-    change_directory(directory, uris=f"ldaps://127.0.0.1:{free_port()}", actor=world.operator)
+    change_directory(
+        directory, uris=f"ldaps://127.0.0.1:{free_port()}", bind_password=READER_SECRET, actor=world.operator
+    )
     with pytest.raises(DirectoryDown):
         sign_in(email, "wrong")
     directory.refresh_from_db()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -76,6 +77,22 @@ def test_the_console_says_at_the_field_what_is_wrong(world: World, signed_in: Si
     sent = {"source": "directory:corp", "group": "developers", "role": "viewer", "project": "", "environment": ""}
     answer = signed_in(world.admin).post(f"{LIST}add/", sent)
     assert "distinguished name" in answer.context["adminform"].form.errors["group"][0]
+
+
+def test_the_console_offers_the_sources_that_there_are(world: World, signed_in: SignIn) -> None:
+    client = signed_in(world.admin)
+    page = client.get(f"{LIST}add/").content.decode()
+    assert re.findall(r'<option value="(\w+:[\w-]+)"', page) == ["directory:corp", "provider:idp"]
+    sent = {"source": "directory:nope", "group": GROUP, "role": "viewer", "project": "", "environment": ""}
+    answer = client.post(f"{LIST}add/", sent)
+    assert "not one of the available choices" in answer.context["adminform"].form.errors["source"][0]
+
+
+def test_the_api_and_the_command_refuse_a_source_that_is_not_there(world: World, api: Api) -> None:
+    answer = api(world.admin).post(URL, body(source="directory:nope", role="viewer"), format="json")
+    assert (answer.status_code, answer.json()["errors"].keys()) == (400, {"source"})
+    with pytest.raises(CommandError, match="there is no provider 'nope': there is provider:idp"):
+        call_command("group-role", "set", "--source", "provider:nope", "--group", "staff", "--role", "viewer")
 
 
 def test_the_console_shows_which_source_gave_a_role(world: World, signed_in: SignIn) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from django.db import IntegrityError, transaction
 
+from accounts.directory.models import Directory
 from accounts.group_roles.models import GroupRole
 from accounts.group_roles.services import (
     apply_groups,
@@ -98,10 +99,10 @@ def test_a_role_that_a_person_changes_becomes_theirs(world: World) -> None:
 
 def test_one_source_does_not_touch_what_another_gave(world: World) -> None:
     mapped(world, DEVELOPERS, "viewer")
-    mapped(world, "staff", "developer", source="oidc:idp")
+    mapped(world, "staff", "developer", source="provider:idp")
     apply(world, DEVELOPERS)
-    assert apply(world, "staff", source="oidc:idp") == {"platform": "viewer"}
-    assert apply(world, source="oidc:idp") == {"platform": "viewer"}
+    assert apply(world, "staff", source="provider:idp") == {"platform": "viewer"}
+    assert apply(world, source="provider:idp") == {"platform": "viewer"}
     assert apply(world) == {}
 
 
@@ -123,9 +124,9 @@ def test_groups_are_compared_by_their_whole_name_whatever_its_spelling(world: Wo
 
 
 def test_groups_of_a_provider_are_compared_as_they_are(world: World) -> None:
-    mapped(world, "Staff", "viewer", source="oidc:idp")
-    assert apply(world, "staff", source="oidc:idp") == {}
-    assert apply(world, "Staff", source="oidc:idp") == {"platform": "viewer"}
+    mapped(world, "Staff", "viewer", source="provider:idp")
+    assert apply(world, "staff", source="provider:idp") == {}
+    assert apply(world, "Staff", source="provider:idp") == {"platform": "viewer"}
 
 
 @pytest.mark.promise("R-07")
@@ -168,12 +169,16 @@ def test_who_may_not_manage_roles_neither_maps_nor_applies(world: World, name: s
     [
         ("corp", ADMINS, "viewer", "source"),
         ("directory:", ADMINS, "viewer", "source"),
+        ("directory:nope", ADMINS, "viewer", "source"),
+        ("directory:idp", ADMINS, "viewer", "source"),
+        ("provider:corp", "staff", "viewer", "source"),
+        ("oidc:idp", "staff", "viewer", "source"),
         (SOURCE, "", "viewer", "group"),
         (SOURCE, "admins", "viewer", "group"),
         (SOURCE, "cn=,dc=com", "viewer", "group"),
         (SOURCE, "cn=\\ff\\fe,dc=com", "viewer", "group"),
         (SOURCE, "cn=" + "x" * 600, "viewer", "group"),
-        ("oidc:idp", "a\nb", "viewer", "group"),
+        ("provider:idp", "a\nb", "viewer", "group"),
         (SOURCE, ADMINS, "emperor", "role"),
     ],
 )
@@ -209,11 +214,20 @@ def test_a_mapping_that_holds_the_last_administrator_is_not_removed(world: World
     assert GroupRole.objects.filter(pk=made.pk).exists()
 
 
+def test_a_source_that_is_not_there_is_refused_with_those_that_are(world: World) -> None:
+    with pytest.raises(Invalid, match="there is no directory 'nope': there is directory:corp"):
+        mapped(world, ADMINS, "viewer", source="directory:nope")
+    Directory.objects.all().delete()
+    with pytest.raises(Invalid, match="there is no directory 'corp': there is none yet"):
+        mapped(world, ADMINS, "viewer")
+    assert not GroupRole.objects.exists()
+
+
 def test_a_source_that_goes_takes_what_it_gave(world: World) -> None:
     mapped(world, DEVELOPERS, "developer")
-    mapped(world, "staff", "viewer", source="oidc:idp", project=world.project)
+    mapped(world, "staff", "viewer", source="provider:idp", project=world.project)
     apply(world, DEVELOPERS)
-    apply(world, "staff", source="oidc:idp")
+    apply(world, "staff", source="provider:idp")
     forget_source(SOURCE, actor=acting(world.admin))
     assert roles_of(world.nobody) == {"shop": "viewer"}
 

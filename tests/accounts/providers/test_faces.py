@@ -226,7 +226,7 @@ def test_the_console_adds_changes_and_removes(signed_in: Any, world: World) -> N
 
 def test_a_refusal_stands_at_its_field(signed_in: Any, world: World) -> None:
     page = signed_in(world.admin).post(screen("add"), FORM | {"server_url": "http://sso.corp.example"})
-    assert "plain http is for addresses of your own network" in page.content.decode()
+    assert "plain http is for localhost alone; use https" in page.content.decode()
     assert not IdentityProvider.objects.exists()
 
 
@@ -267,11 +267,15 @@ def test_the_commands(world: World, capsys: pytest.CaptureFixture[str], monkeypa
     provider = IdentityProvider.objects.get()
     assert (open_client_secret(provider), provider.domains) == (SECRET, ["corp.example", "example.org"])
     call_command("provider", "disable", "--slug", "corp")
+    call_command("provider", "list")
+    assert " no " in capsys.readouterr().out
     call_command("provider", "enable", "--slug", "corp")
     capsys.readouterr()
     call_command("provider", "list", "--json")
     assert json.loads(capsys.readouterr().out)[0]["enabled"] is True
-    call_command("provider", "remove", "--slug", "corp")
+    with pytest.raises(CommandError, match="every link to it, and the roles that its groups gave: say --yes"):
+        call_command("provider", "remove", "--slug", "corp")
+    call_command("provider", "remove", "--slug", "corp", "--yes")
     told = [
         entry["operation"] for name in ("CREATE", "UPDATE", "DELETE") for entry in entries(f"IDENTITY_PROVIDER_{name}")
     ]

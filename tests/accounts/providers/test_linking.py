@@ -172,3 +172,16 @@ def test_a_provider_that_is_off_leads_nowhere_and_keeps_its_links(
     set_enabled(corp, True, actor=world.operator)
     sign_in(client, there)
     assert is_signed_in(client)
+
+
+def test_linking_that_fails_says_that_one_is_still_signed_in(
+    signed_in: Any, world: World, corp: IdentityProvider, there: Elsewhere
+) -> None:
+    client = signed_in(world.owner)
+    state = carried(client.post(f"{LINKED}corp/link/"), there)["state"]
+    there.nonce = "another"
+    for answer in (back(client, state), back(client, "nothing")):
+        said = answer.content.decode()
+        assert "<title>Not linked" in said
+        assert "you are still signed in" in said.lower()
+    assert "Not linked." in page(client)

@@ -11,6 +11,7 @@ from django.test import Client
 from accounts.models import User
 from accounts.providers.models import IdentityProvider
 from rbac.models import Grant
+from tests.accounts.browser_sessions.conftest import FIREFOX
 from tests.accounts.events import entries
 from tests.accounts.providers import made
 from tests.accounts.providers.flow import HERE, begin, is_signed_in, link
@@ -19,6 +20,7 @@ from tests.accounts.test_sign_in import CODE, ENROL, send_code
 from tests.world import World, enrol
 
 pytestmark = [pytest.mark.django_db, pytest.mark.promise("A-03")]
+FROM = ("Firefox on Linux", "198.51.100.7", "198.51.100.7")
 
 
 def go(client: Client, **form: str) -> str:
@@ -43,6 +45,19 @@ def test_whoever_is_linked_signs_in(client: Client, world: World, corp: Identity
     entry = entries("USER_SIGN_IN")[0]
     assert (entry["userEmail"], entry["metadata"]["way"]) == (world.member.email, "oauth")
     assert SocialAccount.objects.get().extra_data == {"email": "linked@corp.example", "name": "Linked"}
+
+
+@pytest.mark.promise("A-11")
+def test_the_list_of_sessions_and_the_log_say_from_where(world: World, corp: IdentityProvider) -> None:
+    """Though allauth puts another session store in the place of the request's, on the way there and back."""
+    link(world.member, corp, "linked")
+    client = Client(HTTP_USER_AGENT=FIREFOX, REMOTE_ADDR="198.51.100.7")
+    come_back(client, "linked")
+    (session,) = client.get("/api/v1/sessions/").json()
+    assert (session["device"], session["address"], session["signed_in_from"]) == FROM
+    (entry,) = entries("USER_SIGN_IN")
+    assert (entry["ipAddress"], entry["userAgent"]) == ("198.51.100.7", FIREFOX)
+    assert entry["metadata"]["credentialId"] == session["id"]
 
 
 @pytest.mark.promise("A-05")

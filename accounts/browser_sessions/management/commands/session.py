@@ -9,7 +9,7 @@ from typer import Option
 
 from accounts.browser_sessions import services
 from accounts.browser_sessions.listing import OpenSession, all_sessions, session_by_id, sessions_of
-from accounts.cli import AsJson, AsUser, TempsCommand, acting
+from accounts.cli import AsJson, AsUser, TempsCommand, Yes, acting, at, confirm
 from accounts.services import visible_user_by_email
 from temps.lib import clock
 from temps.lib.cli import show_json, show_table
@@ -53,12 +53,11 @@ class Command(TempsCommand):
         show_table(
             ("ID", "KIND", "EMAIL", "DEVICE", "ADDRESS", "SIGNED IN", "LAST SEEN"),
             (
-                (*(one.id, one.kind, one.email, one.device, one.address), f"{one.signed_in_at:%Y-%m-%d %H:%M}",
-                 f"{one.last_seen_at:%Y-%m-%d %H:%M}")
+                (*(one.id, one.kind, one.email, one.device, one.address), at(one.signed_in_at), at(one.last_seen_at))
                 for one in found
             ),
             empty="nobody is signed in",
-        )  # fmt: skip
+        )
 
     @command()
     def end(
@@ -68,6 +67,7 @@ class Command(TempsCommand):
         everybody: Annotated[bool, Option("--all", help="All of the account that --email names; else everybody's.")] = (
             False
         ),
+        yes: Yes = False,
         as_user: AsUser = "",
     ) -> None:
         """End one session (--id), those of one account (--email), or everybody's (--all), at once."""
@@ -81,4 +81,5 @@ class Command(TempsCommand):
             user = visible_user_by_email(email, actor=actor)
             print(f"ended {_counted(services.end_all_sessions(user, actor=actor))} of {user.email}")
         else:
+            confirm("end everybody's sessions and tokens, yours too", yes=yes)
             print(f"ended {_counted(services.end_everybodys_sessions(actor=actor))}")

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import getpass
 import sys
-from pathlib import Path
 from typing import Annotated, Any
 
 from django_typer.management import command
 from typer import Option
 
-from accounts.cli import AsJson, AsUser, TempsCommand, acting
-from accounts.directory.given import CA_BUNDLE_LIMIT, Given
+from accounts.cli import AsJson, AsUser, TempsCommand, Yes, acting, confirm, yes_no
 from accounts.directory.linking import Tried, link_account, try_directory, unlink_account
+from accounts.directory.management import options
 from accounts.directory.models import Directory
 from accounts.directory.recheck import recheck_directory
-from accounts.directory.services import create_directory, delete_directory, directory_by_name, require_keeper
+from accounts.directory.services import (
+    change_directory,
+    create_directory,
+    delete_directory,
+    directory_by_name,
+    require_keeper,
+)
 from accounts.directory.sign_in import WORKER
 from accounts.services import visible_user_by_email
 from temps.lib import clock
@@ -33,16 +38,6 @@ def _password() -> str:
     if sys.stdin.isatty():
         return getpass.getpass("password of the bind DN: ")
     return sys.stdin.readline(4096).rstrip("\r\n")
-
-
-def _file(name: str) -> str:
-    try:
-        with Path(name).expanduser().open(encoding="ascii") as file:
-            return file.read(CA_BUNDLE_LIMIT + 1)
-    except OSError as error:
-        raise Invalid(f"cannot read {name}: {error.strerror}", field="ca_file") from None
-    except UnicodeDecodeError:
-        raise Invalid(f"{name} holds no certificates in PEM form", field="ca_file") from None
 
 
 def _row(directory: Directory) -> dict[str, object]:
@@ -86,7 +81,7 @@ class Command(TempsCommand):
             (
                 (
                     *(row["name"], " ".join(row["servers"]), row["security"]),  # type: ignore[arg-type]
-                    *("yes" if row["enabled"] else "no", row["accounts"], row["last_error"]),
+                    *(yes_no(bool(row["enabled"])), row["accounts"], row["last_error"]),
                 )
                 for row in rows
             ),
@@ -98,52 +93,46 @@ class Command(TempsCommand):
     def add(
         self,
         name: Name,
-        uri: Annotated[list[str], Option("--uri", help="ldaps://HOST; again for a second server.")],
-        user_base: Annotated[str, Option("--user-base", metavar="DN", help="Beneath which people are.")],
-        security: Annotated[str, Option("--security", help="tls, starttls, or none for localhost.")] = "tls",
-        ca_file: Annotated[
-            str, Option("--ca-file", help="PEM file of the authorities; the system's if left out.")
-        ] = "",
-        bind_dn: Annotated[
-            str, Option("--bind-dn", metavar="DN", help="Who searches; asks for the password, or reads it from stdin.")
-        ] = "",
-        user_filter: Annotated[
-            str, Option("--user-filter", help="%(user)s is the address typed, %(local)s what is before its @.")
-        ] = "(mail=%(user)s)",
-        id_attribute: Annotated[str, Option("--id-attribute", help="objectGUID in Active Directory.")] = "entryUUID",
-        mail_attribute: Annotated[str, Option("--mail-attribute")] = "mail",
-        name_attribute: Annotated[str, Option("--name-attribute")] = "cn",
-        group_type: Annotated[str, Option("--group-type", help="member, memberof, or nested (AD).")] = "member",
-        group_base: Annotated[str, Option("--group-base", metavar="DN", help="The user base if left out.")] = "",
-        group_filter: Annotated[str, Option("--group-filter")] = "(objectClass=groupOfNames)",
-        member_attribute: Annotated[str, Option("--member-attribute")] = "member",
-        required_group: Annotated[str, Option("--required-group", metavar="DN", help="Only its members sign in.")] = "",
+        uri: Annotated[list[str], options.URI],
+        user_base: Annotated[str, options.USER_BASE],
+        security: Annotated[str, options.SECURITY] = "tls",
+        ca_file: Annotated[str, options.CA_FILE] = "",
+        bind_dn: Annotated[str, options.BIND_DN] = "",
+        user_filter: Annotated[str, options.USER_FILTER] = "(mail=%(user)s)",
+        id_attribute: Annotated[str, options.ID_ATTRIBUTE] = "entryUUID",
+        mail_attribute: Annotated[str, options.MAIL_ATTRIBUTE] = "mail",
+        name_attribute: Annotated[str, options.NAME_ATTRIBUTE] = "cn",
+        group_type: Annotated[str, options.GROUP_TYPE] = "member",
+        group_base: Annotated[str, options.GROUP_BASE] = "",
+        group_filter: Annotated[str, options.GROUP_FILTER] = "(objectClass=groupOfNames)",
+        member_attribute: Annotated[str, options.MEMBER_ATTRIBUTE] = "member",
+        required_group: Annotated[str, options.REQUIRED_GROUP] = "",
         create_accounts: Annotated[
             bool, Option("--create-accounts", help="Make an account for everyone who signs in.")
         ] = False,
-        timeout: Annotated[int, Option("--timeout", min=1, max=30, help="Seconds.")] = 5,
+        timeout: Annotated[int, options.TIMEOUT] = 5,
         as_json: AsJson = False,
         as_user: AsUser = "",
     ) -> None:
         """Add a directory. Try it with 'temps directory test'."""
-        given: Given = {
-            "uris": " ".join(uri),
-            "security": security,
-            "ca_bundle": _file(ca_file) if ca_file else "",
-            "bind_dn": bind_dn,
-            "timeout": timeout,
-            "user_base": user_base,
-            "user_filter": user_filter,
-            "id_attribute": id_attribute,
-            "mail_attribute": mail_attribute,
-            "name_attribute": name_attribute,
-            "create_accounts": create_accounts,
-            "group_type": group_type,
-            "group_base": group_base,
-            "group_filter": group_filter,
-            "member_attribute": member_attribute,
-            "required_group": required_group,
-        }
+        given = options.given(
+            uri=uri,
+            ca_file=ca_file,
+            security=security,
+            bind_dn=bind_dn,
+            timeout=timeout,
+            user_base=user_base,
+            user_filter=user_filter,
+            id_attribute=id_attribute,
+            mail_attribute=mail_attribute,
+            name_attribute=name_attribute,
+            create_accounts=create_accounts,
+            group_type=group_type,
+            group_base=group_base,
+            group_filter=group_filter,
+            member_attribute=member_attribute,
+            required_group=required_group,
+        )
         actor, password = acting(as_user), _password() if bind_dn else ""
         made = create_directory(name, actor=actor, bind_password=password, **given)
         if as_json:
@@ -151,6 +140,79 @@ class Command(TempsCommand):
             return
         print(f"added the directory {made.name} ({made.public_id}); its groups give roles as {made.source}")
         print(f"try it: temps directory test --name {made.name} --login someone@example.com", file=sys.stderr)
+
+    @command()
+    def change(
+        self,
+        name: Name,
+        uri: Annotated[list[str] | None, options.URI] = None,
+        user_base: Annotated[str | None, options.USER_BASE] = None,
+        security: Annotated[str | None, options.SECURITY] = None,
+        ca_file: Annotated[str | None, options.CA_FILE] = None,
+        bind_dn: Annotated[str | None, options.BIND_DN] = None,
+        bind_password_stdin: Annotated[
+            bool, Option("--bind-password-stdin", help="Another password of the same bind DN, from stdin or asked for.")
+        ] = False,
+        user_filter: Annotated[str | None, options.USER_FILTER] = None,
+        id_attribute: Annotated[str | None, options.ID_ATTRIBUTE] = None,
+        mail_attribute: Annotated[str | None, options.MAIL_ATTRIBUTE] = None,
+        name_attribute: Annotated[str | None, options.NAME_ATTRIBUTE] = None,
+        group_type: Annotated[str | None, options.GROUP_TYPE] = None,
+        group_base: Annotated[str | None, options.GROUP_BASE] = None,
+        group_filter: Annotated[str | None, options.GROUP_FILTER] = None,
+        member_attribute: Annotated[str | None, options.MEMBER_ATTRIBUTE] = None,
+        required_group: Annotated[str | None, options.REQUIRED_GROUP] = None,
+        create_accounts: Annotated[
+            bool | None, Option("--create-accounts/--no-create-accounts", help="For everyone who signs in.")
+        ] = None,
+        timeout: Annotated[int | None, options.TIMEOUT] = None,
+        as_json: AsJson = False,
+        as_user: AsUser = "",
+    ) -> None:
+        """Change a directory; what is left out stays, and an empty value takes back what was set."""
+        given = options.given(
+            uri=uri,
+            ca_file=ca_file,
+            security=security,
+            bind_dn=bind_dn,
+            timeout=timeout,
+            user_base=user_base,
+            user_filter=user_filter,
+            id_attribute=id_attribute,
+            mail_attribute=mail_attribute,
+            name_attribute=name_attribute,
+            create_accounts=create_accounts,
+            group_type=group_type,
+            group_base=group_base,
+            group_filter=group_filter,
+            member_attribute=member_attribute,
+            required_group=required_group,
+        )
+        if not given and not bind_password_stdin:
+            raise Invalid("say what to change: temps directory change --help lists the settings")
+        actor = acting(as_user)
+        directory = directory_by_name(name, actor=actor)
+        password = _password() if bind_dn or bind_password_stdin else ""
+        changed = change_directory(directory, actor=actor, bind_password=password, **given)
+        if as_json:
+            show_json(_row(changed))
+            return
+        print(f"changed the directory {changed.name}")
+        print(f"try it: temps directory test --name {changed.name} --login someone@example.com", file=sys.stderr)
+
+    @command()
+    def enable(self, name: Name, as_user: AsUser = "") -> None:
+        """Ask it again when people sign in."""
+        actor = acting(as_user)
+        directory = change_directory(directory_by_name(name, actor=actor), actor=actor, enabled=True)
+        print(f"people of {directory.name} sign in again")
+
+    @command()
+    def disable(self, name: Name, as_user: AsUser = "") -> None:
+        """Ask it nothing: nobody signs in with its passwords. Links and roles stay, and sessions go on."""
+        actor = acting(as_user)
+        directory = change_directory(directory_by_name(name, actor=actor), actor=actor, enabled=False)
+        print(f"nobody signs in with a password of {directory.name} any more")
 
     @command()
     def test(self, name: Name, login: Login, as_json: AsJson = False, as_user: AsUser = "") -> None:
@@ -194,8 +256,15 @@ class Command(TempsCommand):
         print(f"{done.present} known, {done.gone} gone or disabled")
 
     @command()
-    def remove(self, name: Name, as_user: AsUser = "") -> None:
+    def remove(self, name: Name, yes: Yes = False, as_user: AsUser = "") -> None:
         """Remove a directory and the roles that its groups gave. Its accounts stay, without a password."""
         actor = acting(as_user)
-        delete_directory(directory_by_name(name, actor=actor), actor=actor)
-        print(f"removed {name}")
+        directory = directory_by_name(name, actor=actor)
+        left = directory.accounts.count()
+        confirm(
+            f"remove {directory.name} and the roles that its groups gave; "
+            f"{left} account{' stays' if left == 1 else 's stay'}, without a password",
+            yes=yes,
+        )
+        delete_directory(directory, actor=actor)
+        print(f"removed {directory.name}")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import getpass
+import logging
 import sys
+from collections.abc import Iterator
 from typing import Annotated
 
 from django.conf import settings
@@ -11,7 +14,8 @@ from django_typer.management import command
 from typer import Option
 
 from accounts.cli import AsJson, AsUser, TempsCommand, acting
-from accounts.mail import services
+from accounts.mail import backend, services
+from accounts.mail.condition import trouble
 from accounts.mail.models import Security
 from accounts.mail.providers import fields_of
 from accounts.mail.services import Given
@@ -28,6 +32,18 @@ def _secret() -> str:
     return secret
 
 
+@contextlib.contextmanager
+def _unlogged() -> Iterator[None]:
+    """What came of a test is the answer of the command. The log is standard error here, and would say it before."""
+    log = logging.getLogger(backend.__name__)
+    level = log.level
+    log.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        log.setLevel(level)
+
+
 class Command(TempsCommand):
     help = "Mail: the server that messages go out through."
 
@@ -39,10 +55,14 @@ class Command(TempsCommand):
         if server is not None:
             row |= {name: getattr(server, name) for name in ("provider", "from_email", *fields_of(server.provider))}
             row |= {"has_secret": server.sealed_secret is not None, "updated_at": clock.iso(server.updated_at)}
+            row |= {"failed_at": clock.iso(server.failed_at) if server.failed_at else None}
+            row |= {"last_error": server.last_error or None}
         if as_json:
             show_json(row)
         elif server is not None:
             print(f"mail goes out through {server}, from {server.from_email}")
+            if why := trouble():
+                print(why)
         elif settings.EMAIL_HOST:
             print("mail goes out through the server of the environment (EMAIL_HOST)")
         else:
@@ -80,7 +100,8 @@ class Command(TempsCommand):
         self, to: Annotated[str, Option("--to", metavar="EMAIL", help="Who gets it.")], as_user: AsUser = ""
     ) -> None:
         """Send a test message and say what came of it."""
-        tried = services.send_test(to, actor=acting(as_user))
+        with _unlogged():
+            tried = services.send_test(to, actor=acting(as_user))
         if not tried.delivered:
             raise Unavailable(tried.answer)
         print(tried.answer)

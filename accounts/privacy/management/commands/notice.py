@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -54,6 +55,11 @@ class Command(TempsCommand):
             ) from None
         notice = publish_notice(name, version, title, text, actor=acting(as_user))
         print(f"published {notice} ({notice.public_id})")
+        print(
+            "everyone agrees at their next sign-in, in a browser; programs that sign in with a person's password are "
+            "answered 401 consent_required until that person has, and API keys go on",
+            file=sys.stderr,
+        )
 
     @command()
     def withdraw(self, public_id: Annotated[str, Argument(metavar="ID")], as_user: AsUser = "") -> None:

@@ -9,7 +9,7 @@ from typing import Annotated
 from django_typer.management import command
 from typer import Option
 
-from accounts.cli import AsJson, AsUser, TempsCommand, acting
+from accounts.cli import AsJson, AsUser, TempsCommand, Yes, acting, confirm, yes_no
 from accounts.providers import services
 from accounts.providers.models import IdentityProvider
 from accounts.providers.services import provider_by_slug, redirect_uri
@@ -97,9 +97,10 @@ class Command(TempsCommand):
             show_json(rows)
             return
         columns = ("slug", "kind", "name", "server_url", "enabled", "redirect_uri")
+        shown = (row | {"enabled": yes_no(bool(row["enabled"]))} for row in rows)
         show_table(
             ("PROVIDER", "KIND", "NAME", "SERVER", "ENABLED", "REDIRECT URI"),
-            ([row[column] for column in columns] for row in rows),
+            ([row[column] for column in columns] for row in shown),
             empty="no providers yet: temps provider add --slug github --kind github --client-id …",
         )
 
@@ -118,11 +119,13 @@ class Command(TempsCommand):
         print(f"nobody signs in with {provider.name} any more")
 
     @command()
-    def remove(self, slug: Slug, as_user: AsUser = "") -> None:
+    def remove(self, slug: Slug, yes: Yes = False, as_user: AsUser = "") -> None:
         """Remove it with every link to it, for good."""
         actor = acting(as_user)
-        services.delete_provider(provider_by_slug(slug, actor=actor), actor=actor)
-        print(f"removed {slug}")
+        provider = provider_by_slug(slug, actor=actor)
+        confirm(f"remove {provider.slug} with every link to it, and the roles that its groups gave", yes=yes)
+        services.delete_provider(provider, actor=actor)
+        print(f"removed {provider.slug}")
 
 
 def _words(text: str) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from django_typer.management import command
 from typer import Option
 
-from accounts.cli import AsJson, AsUser, TempsCommand, acting
+from accounts.cli import AsJson, AsUser, TempsCommand, acting, at, yes_no
 from audit.alerts import channels, services
 from audit.alerts.input import read_address
 from audit.alerts.models import Alert, AlertState, Channel, GroupBy, Rule, Severity
@@ -54,7 +54,7 @@ def _how(channel: Channel) -> str:
         return "disabled"
     if channel.last_error:
         return f"failing ({channel.failures}): {channel.last_error}"
-    return f"delivered {_moment(channel.delivered_at)}" if channel.delivered_at else "nothing sent yet"
+    return f"delivered {at(channel.delivered_at)}" if channel.delivered_at else "nothing sent yet"
 
 
 def _reader(as_user: str) -> Actor:
@@ -85,7 +85,7 @@ class Command(TempsCommand):
         else:
             show_table(
                 ("ID", "SEVERITY", "STATE", "WHAT", "COUNT", "LAST"),
-                ((a.public_id, a.severity, a.state, a, a.count, _moment(a.last_at)) for a in alerts),
+                ((a.public_id, a.severity, a.state, a, a.count, at(a.last_at)) for a in alerts),
                 empty="no alerts",
             )
         _say_if_told_to_nobody()
@@ -106,7 +106,7 @@ class Command(TempsCommand):
             show_json([_rule(rule) for rule in rows])
             return
         cells = (
-            (r.key or r.public_id, r.name, "yes" if r.enabled else "no", r.severity, r.when, services.one_for_each(r))
+            (r.key or r.public_id, r.name, yes_no(r.enabled), r.severity, r.when, services.one_for_each(r))
             for r in rows
         )
         show_table(

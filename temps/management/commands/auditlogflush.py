@@ -1,0 +1,5 @@
+from temps.refused import Refused
+
+
+class Command(Refused):
+    pass
