@@ -10,16 +10,16 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.html import format_html
+from unfold.decorators import display
 from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminSelectWidget
 
 from accounts.key_admin import ApiKeyAdmin
 from accounts.lockout.services import lockout_of, unlock
 from accounts.models import User, UserKind
-from accounts.policy import has_second_factor
 from accounts.policy_admin import SignInPolicyAdmin
 from accounts.privacy.persons import erase_person
 from accounts.services import create_user, set_active
-from rbac.console import ServiceAdmin
+from accounts.user_actions import UserActions, second_factor_of
 from rbac.guards import actor_of
 from rbac.permissions import Permission, PlatformRole
 from temps.lib.actor import Actor
@@ -50,7 +50,7 @@ class NewUserForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 @admin.register(User)
-class UserAdmin(ServiceAdmin):
+class UserAdmin(UserActions):
     permission_to_view = Permission.USERS_READ
     permission_to_add = Permission.USERS_CREATE
     permission_to_change = Permission.USERS_UPDATE
@@ -66,9 +66,9 @@ class UserAdmin(ServiceAdmin):
     list_filter = ("kind", "is_active")
     search_fields = ("email", "name")
 
-    @admin.display(description="second factor", boolean=True)
-    def second_factor(self, user: User) -> bool:
-        return has_second_factor(user)
+    @display(description="second factor", label={"yes": "success", "no": "warning"})  # type: ignore[untyped-decorator]
+    def second_factor(self, user: User) -> str | None:
+        return second_factor_of(user)
 
     @admin.display(description="locked out")
     def locked(self, user: User) -> str:

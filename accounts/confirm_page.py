@@ -14,12 +14,14 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
 from accounts.confirming import Shown, asked_of, confirm, note_confirmed
-from accounts.errors import TooManyAttempts
+from accounts.errors import TooManyAttempts, WrongCode
 from accounts.forms import CodeForm, Described, PasswordForm
 from accounts.mfa.ceremonies import verify_passkey
+from accounts.mfa.drawing import refusal
 from accounts.models import User
 from accounts.sessions import mark_confirmed
 from accounts.throttling import throttle_sign_in
+from accounts.totp import Verdict
 from accounts.views import too_many
 from rbac.guards import actor_of
 from temps.lib.errors import TempsError
@@ -50,7 +52,8 @@ def confirm_page(request: HttpRequest) -> HttpResponse:
         return too_many(request, error)
     except TempsError as error:
         if form is not None and form.is_bound:
-            form.add_error(None if chosen is None else FIELDS[chosen], error.message)
+            said = refusal(Verdict.WRONG, 0) if isinstance(error, WrongCode) else error.message
+            form.add_error(None if chosen is None else FIELDS[chosen], said)
         else:
             context["passkey_error"] = error.public_message
     return render(request, "account/confirm.html", context)

@@ -44,6 +44,15 @@ class TooManyAttempts(TempsError):
         self.wait = wait
 
 
+class TooMuchMail(TooManyAttempts):
+    """More messages were asked for than one person may have us send, or one address is to get."""
+
+    def __init__(self, wait: int) -> None:
+        super().__init__(wait)
+        minutes = -(-wait // 60)
+        self.message = f"that is enough mail for now: try again in {minutes} minute{'s' * (minutes != 1)}"
+
+
 class Busy(TooManyAttempts):
     """More people, or programs, try passwords than can be hashed; it says nothing about this one."""
 

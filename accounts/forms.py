@@ -12,10 +12,24 @@ from accounts.passwords import LONGEST, LengthValidator
 from temps.lib.errors import TempsError
 
 
+def focus_on(form: forms.Form, name: str) -> None:
+    """Have the page open with the cursor in this field, and in no other."""
+    for field in form.fields.values():
+        field.widget.attrs.pop("autofocus", None)
+    form.fields[name].widget.attrs["autofocus"] = True
+
+
 class Described(forms.Form):
     def fail(self, error: TempsError) -> None:
         """Show what a service refused, at its field if it named one."""
         self.add_error(error.field if error.field in self.fields else None, error.message)
+
+    def add_error(self, field: str | None, error: Any) -> None:
+        """The first field that is marked gets the cursor."""
+        super().add_error(field, error)
+        marked = next((name for name in self.fields if name in self.errors), None)
+        if marked is not None:
+            focus_on(self, marked)
 
 
 class SignInForm(LoginForm):  # type: ignore[misc]
@@ -30,7 +44,7 @@ class SignInForm(LoginForm):  # type: ignore[misc]
             field = self.fields[name]
             field.label, field.help_text = label, ""
             field.widget.attrs = {"autocomplete": autocomplete}
-        self.fields["login"].widget.attrs["autofocus"] = True
+        focus_on(self, "login")
 
 
 class CodeForm(Described):
@@ -64,11 +78,9 @@ class PasswordForm(Described):
     )
 
 
-class SetupForm(Described):
-    email = forms.EmailField(
-        label="Email address", widget=forms.EmailInput(attrs={"autocomplete": "username", "autofocus": True})
-    )
-    name = forms.CharField(label="Name", max_length=120, widget=forms.TextInput(attrs={"autocomplete": "name"}))
+class NewPasswordForm(Described):
+    """A password, typed twice."""
+
     password = forms.CharField(
         label="Password",
         max_length=LONGEST,
@@ -88,3 +100,12 @@ class SetupForm(Described):
         if given.get("password") and given.get("again") and given["password"] != given["again"]:
             self.add_error("again", "The two passwords differ.")
         return given
+
+
+class SetupForm(NewPasswordForm):
+    email = forms.EmailField(
+        label="Email address", widget=forms.EmailInput(attrs={"autocomplete": "username", "autofocus": True})
+    )
+    name = forms.CharField(label="Name", max_length=120, widget=forms.TextInput(attrs={"autocomplete": "name"}))
+
+    field_order = ("email", "name", "password", "again")

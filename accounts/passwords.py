@@ -7,8 +7,10 @@ and name stand beside these in the settings.
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import Any
 
+from django.contrib.auth.password_validation import CommonPasswordValidator
 from django.core.exceptions import ValidationError
 from zxcvbn import zxcvbn
 
@@ -38,6 +40,8 @@ class LengthValidator:
 
 class GuessabilityValidator:
     def validate(self, password: str, user: Any = None) -> None:
+        if password.lower().strip() in _well_known().passwords:
+            return  # Django's validator has said so: one fault, one sentence
         verdict = zxcvbn(password[:EXAMINED], user_inputs=_words_about(user))
         if verdict["score"] >= LEAST_SCORE:
             return
@@ -49,6 +53,11 @@ class GuessabilityValidator:
 
     def get_help_text(self) -> str:
         return "Names, dates, keyboard patterns and well-known passwords are guessed first."
+
+
+@cache
+def _well_known() -> CommonPasswordValidator:
+    return CommonPasswordValidator()
 
 
 def _words_about(user: Any) -> list[str]:

@@ -28,9 +28,7 @@ CLOSED = "this setup link is not valid: it was used, has expired, or a newer one
 
 def administrator_exists() -> bool:
     """Whether an active person is an administrator of the platform."""
-    administrators = Grant.objects.in_force().filter(
-        project=None, role=PlatformRole.ADMIN.value, user__is_active=True
-    )
+    administrators = Grant.objects.in_force().filter(project=None, role=PlatformRole.ADMIN.value, user__is_active=True)
     return administrators.filter(user__kind=UserKind.PERSON.value).exists()
 
 

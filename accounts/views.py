@@ -12,14 +12,15 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
+from accounts.browser_sessions.ended import came_from_ended, forget_ended
 from accounts.errors import TooManyAttempts
-from accounts.forms import SetupForm, SignInForm
+from accounts.forms import SetupForm, SignInForm, focus_on
 from accounts.lockout import captcha
 from accounts.lockout.counting import network_of
-from accounts.lockout.services import needs_captcha
+from accounts.lockout.services import needs_captcha, offers_captcha
 from accounts.models import User
 from accounts.sessions import incomplete_user, origin
-from accounts.setup import create_first_administrator, is_open
+from accounts.setup import administrator_exists, create_first_administrator, is_open
 from accounts.sign_in import way_with_password
 from accounts.throttling import throttle_sign_in
 from accounts.ways import Way, enter
@@ -35,8 +36,11 @@ class SignIn(LoginView):  # type: ignore[misc]
     asked_again = False
 
     def get_context_data(self, **context: Any) -> dict[str, Any]:
-        challenge = captcha.new_challenge() if self._needs_captcha() else ""
-        return {**super().get_context_data(**context), "asked_again": self.asked_again, "captcha": challenge}
+        challenge = captcha.new_challenge() if self._needs_captcha() or offers_captcha(self._network()) else ""
+        told = {"asked_again": self.asked_again, "captcha": challenge}
+        if self.request.method != "POST":
+            told |= {"session_ended": came_from_ended(self.request), "not_set_up": not administrator_exists()}
+        return {**told, **super().get_context_data(**context)}
 
     def get_form_class(self) -> type[SignInForm]:
         return SignInForm
@@ -47,7 +51,9 @@ class SignIn(LoginView):  # type: ignore[misc]
             # it would enrol an app of their own. So it ends, and the password is asked for again.
             end_session(request)
             self.asked_again = True
-        return cast(HttpResponse, super().dispatch(request, *args, **options))
+        answer = cast(HttpResponse, super().dispatch(request, *args, **options))
+        forget_ended(request, answer)
+        return answer
 
     def form_valid(self, form: SignInForm) -> HttpResponse:
         user = cast(User, form.user)
@@ -56,7 +62,9 @@ class SignIn(LoginView):  # type: ignore[misc]
     def post(self, request: HttpRequest, *args: Any, **options: Any) -> HttpResponse:
         email = request.POST.get("login", "")
         if self._needs_captcha() and not captcha.spend(request.POST.get("captcha", "")):
-            again = self.get_context_data(form=SignInForm(initial={"login": email}))
+            form = SignInForm(initial={"login": email})
+            focus_on(form, "password")
+            again = self.get_context_data(form=form, once_more=True)
             return cast(HttpResponse, self.render_to_response(again))
         try:
             throttle_sign_in(request, email)
@@ -66,7 +74,10 @@ class SignIn(LoginView):  # type: ignore[misc]
 
     def _needs_captcha(self) -> bool:
         email = self.request.POST.get("login", "")
-        return needs_captcha(email, network_of(of(self.request).client_address))
+        return needs_captcha(email, self._network())
+
+    def _network(self) -> str:
+        return network_of(of(self.request).client_address)
 
 
 def too_many(request: HttpRequest, error: TooManyAttempts) -> HttpResponse:

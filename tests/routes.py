@@ -17,11 +17,12 @@ from rest_framework.views import APIView
 
 from accounts.api_keys import create_api_key
 from accounts.browser_sessions.models import BrowserSession
-from accounts.directory.services import create_directory
+from accounts.directory.models import Directory
 from accounts.group_roles.services import set_group_role
 from accounts.key_rotation import rotate_api_key
 from accounts.links.invitations import invite
 from accounts.lockout.models import Lockout
+from accounts.mail.services import set_mail_server
 from accounts.models import ApiKey, User
 from accounts.privacy.notices import publish_notice
 from accounts.providers.services import create_provider
@@ -43,7 +44,7 @@ from temps.lib import clock
 from temps.lib.actor import Actor
 from tests.accounts.mfa.authenticator import add_passkey
 from tests.peers import free_port
-from tests.world import PASSWORD, World, acting
+from tests.world import PASSWORD, World, acting, enrol
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 ABSENT = "a" * 20
@@ -142,8 +143,9 @@ def _user(world: World) -> Example:
 
 
 def _group_role(world: World) -> Example:
+    directory("mapped")
     where = {"project": world.project, "actor": world.operator}
-    made = set_group_role("directory:corp", "cn=developers,dc=example,dc=com", "member", **where)
+    made = set_group_role("directory:mapped", "cn=developers,dc=example,dc=com", "member", **where)
     return Example({"public_id": made.public_id}, {"public_id": f"grr_{ABSENT}"}, world.project)
 
 
@@ -155,6 +157,16 @@ def _notice(world: World) -> Example:
 def _locked_user(world: World) -> Example:
     moment = clock.now()
     Lockout.objects.create(user=world.viewer, until=moment + timedelta(minutes=15), attempts=51)
+    return _user(world)
+
+
+def _user_with_an_app(world: World) -> Example:
+    enrol(world.viewer)
+    return _user(world)
+
+
+def _user_and_a_mail_server(world: World) -> Example:
+    set_mail_server("smtp", "temps@example.com", host="mail.example.com", actor=world.operator)
     return _user(world)
 
 
@@ -180,9 +192,14 @@ def _user_with_a_session(world: World) -> Example:
     return _user(world)
 
 
+def directory(name: str) -> Directory:
+    """A directory that does not answer, also where LDAP is not installed."""
+    uris = f"ldap://127.0.0.1:{free_port()}"
+    return Directory.objects.create(name=name, uris=uris, security="none", user_base="dc=example,dc=com")
+
+
 def _directory(world: World) -> Example:
-    where = {"uris": f"ldap://127.0.0.1:{free_port()}", "security": "none", "user_base": "dc=example,dc=com"}
-    made = create_directory("example", actor=world.operator, **where)  # type: ignore[arg-type]
+    made = directory("example")
     return Example({"public_id": made.public_id}, {"public_id": f"dir_{ABSENT}"})
 
 
@@ -285,6 +302,8 @@ EXAMPLES: dict[str, Callable[[World], Example]] = {
     "user-sessions": _user_with_a_session,
     "session": _session,
     "user-unlock": _locked_user,
+    "user-reset-mfa": _user_with_an_app,
+    "user-reset-password": _user_and_a_mail_server,
     "user-archive": _user,
     "user-erase": _user,
     "notice": _notice,

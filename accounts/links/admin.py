@@ -6,14 +6,18 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminSelectWidget
 
 from accounts.links.addresses import base_url
+from accounts.links.delivery import why_not_sent
 from accounts.links.invitations import invite, resend_invitation, withdraw_invitation
 from accounts.links.models import Invitation
+from accounts.mail.condition import trouble
 from rbac.console import ServiceAdmin
 from rbac.guards import actor_of
 from rbac.permissions import Permission, PlatformRole, ProjectRole
@@ -50,7 +54,7 @@ class InvitationAdmin(ServiceAdmin):
     permission_to_change = None
     step_up = frozenset({"add"})
     empty_hint = "Invite people by their address: they choose their password themselves."
-    list_display = ("email", "offered", "state", "created_by", "created_at", "expires_at")
+    list_display = ("email", "offered", "state", "delivery", "created_by", "created_at", "expires_at")
     search_fields = ("email",)
     actions = ("send_again", "withdraw")
     sortable_by = ()
@@ -63,8 +67,13 @@ class InvitationAdmin(ServiceAdmin):
     def state(self, invitation: Invitation) -> str:
         return invitation.state.value
 
+    @admin.display(description="mail")
+    def delivery(self, invitation: Invitation) -> str | None:
+        why = why_not_sent(invitation)
+        return f"not sent yet: {why}" if why else None
+
     def get_queryset(self, request: HttpRequest) -> Any:
-        return super().get_queryset(request).select_related("project")
+        return super().get_queryset(request).select_related("project").prefetch_related("links")
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **options: Any) -> Any:
         if obj is None:
@@ -79,7 +88,8 @@ class InvitationAdmin(ServiceAdmin):
     def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         if obj is None:
             return ("email", "role", "project")
-        return ("email", "offered", "state", "created_by", "created_at", "expires_at", "accepted_at", "withdrawn_at")
+        times = ("created_at", "expires_at", "accepted_at", "withdrawn_at")
+        return ("email", "offered", "state", "delivery", "created_by", *times)
 
     def has_resend_permission(self, request: HttpRequest) -> bool:
         return self.has_add_permission(request)
@@ -101,7 +111,13 @@ class InvitationAdmin(ServiceAdmin):
     def response_add(self, request: HttpRequest, obj: Any, post_url_continue: str | None = None) -> HttpResponse:
         if obj.link:
             return self._hand_over(request, [(obj, obj.link)])
-        return super().response_add(request, obj, post_url_continue)  # type: ignore[no-any-return]
+        messages.success(request, f"Invited {obj.email}: a link is on its way.")
+        self._warn(request)
+        return redirect("admin:accounts_links_invitation_changelist")
+
+    def _warn(self, request: HttpRequest) -> None:
+        if why := trouble():
+            messages.warning(request, f"{why[0].upper()}{why[1:]}. Temps tries again until the invitation expires.")
 
     def _hand_over(self, request: HttpRequest, made: list[tuple[Invitation, str]]) -> HttpResponse:
         """The links, in the answer itself: a message for the next page would have to be stored meanwhile."""
@@ -113,14 +129,17 @@ class InvitationAdmin(ServiceAdmin):
     @admin.action(description="Send again", permissions=["resend"])
     def send_again(self, request: HttpRequest, queryset: Any) -> HttpResponse | None:
         actor, base = actor_of(request), base_url(request)
-        made = [resend_invitation(one, actor=actor, base_url=base) for one in queryset]
+        with transaction.atomic():  # all of them, or none
+            made = [resend_invitation(one, actor=actor, base_url=base) for one in queryset]
         if any(one.link for one in made):
             return self._hand_over(request, [(one.invitation, one.link) for one in made])
         messages.success(request, "The invitations are on their way, with links for another week.")
+        self._warn(request)
         return None
 
     @admin.action(description="Withdraw", permissions=["resend"])
     def withdraw(self, request: HttpRequest, queryset: Any) -> None:
-        for invitation in queryset:
-            withdraw_invitation(invitation, actor=actor_of(request))
+        with transaction.atomic():
+            for invitation in queryset:
+                withdraw_invitation(invitation, actor=actor_of(request))
         messages.success(request, "Withdrawn: the links no longer work.")

@@ -14,8 +14,10 @@ from rest_framework.views import APIView
 
 from accounts.links import email_changes, invitations
 from accounts.links.addresses import base_url
+from accounts.links.delivery import why_not_sent
 from accounts.links.invitations import Invited, invitation_by_id, project_to_invite_to
-from accounts.links.models import EmailChange, Invitation, InvitationState
+from accounts.links.models import EmailChange, EmailLink, Invitation, InvitationState
+from accounts.links.resets import send_reset_link
 from accounts.models import User
 from accounts.services import user_by_id
 from rbac.guards import Access, actor_of
@@ -27,10 +29,17 @@ class InvitationOut(serializers.ModelSerializer[Invitation]):
     project = serializers.CharField(source="project.slug", default=None, allow_null=True)
     state = serializers.ChoiceField(InvitationState.choices, read_only=True)
     invited_by = serializers.CharField(source="created_by")
+    not_sent = serializers.SerializerMethodField(help_text="Why its link is not mailed yet; null where it is.")
 
     class Meta:
         model = Invitation
-        fields = ("id", "email", "role", "project", "state", "invited_by", "created_at", "expires_at", "accepted_at")
+        fields = (
+            *("id", "email", "role", "project", "state", "invited_by", "created_at", "expires_at", "accepted_at"),
+            "not_sent",
+        )
+
+    def get_not_sent(self, invitation: Invitation) -> str | None:
+        return why_not_sent(invitation) or None
 
 
 class InvitedOut(InvitationOut):
@@ -82,7 +91,7 @@ class Invitations(ListAPIView[Invitation]):
     queryset = Invitation.objects.all()
 
     def get_queryset(self) -> Any:
-        return Invitation.objects.visible_to(actor_of(self.request)).select_related("project")
+        return Invitation.objects.visible_to(actor_of(self.request)).select_related("project").prefetch_related("links")
 
     @extend_schema(request=InvitationIn, responses={201: InvitedOut})
     def post(self, request: Request) -> Response:
@@ -126,6 +135,24 @@ class InvitationResend(APIView):
         actor = actor_of(request)
         invitation = invitation_by_id(invitation_id, actor=actor)
         return _invited(invitations.resend_invitation(invitation, base_url=base_url(request), actor=actor), 200)
+
+
+class PasswordLinkOut(serializers.ModelSerializer[EmailLink]):
+    class Meta:
+        model = EmailLink
+        fields = ("email", "expires_at")
+
+
+class PasswordLink(APIView):
+    """POST has someone mailed a link to choose a new password with; the present one works until they do."""
+
+    permissions: ClassVar = {"POST": Permission.USERS_UPDATE}
+
+    @extend_schema(request=None, responses={202: PasswordLinkOut}, operation_id="user_reset_password")
+    def post(self, request: Request, user_id: str) -> Response:
+        actor = actor_of(request)
+        link = send_reset_link(user_by_id(user_id, actor=actor), base_url=base_url(request), actor=actor)
+        return Response(PasswordLinkOut(link).data, status=202)
 
 
 class OwnName(APIView):
@@ -182,6 +209,7 @@ urlpatterns = [
     path("invitations/", Invitations.as_view(), name="invitations"),
     path("invitations/<str:invitation_id>/", InvitationDetail.as_view(), name="invitation"),
     path("invitations/<str:invitation_id>/resend/", InvitationResend.as_view(), name="invitation-resend"),
+    path("users/<str:user_id>/reset-password/", PasswordLink.as_view(), name="user-reset-password"),
     path("users/me/name/", OwnName.as_view(), name="me-name"),
     path("users/me/email/", OwnEmail.as_view(), name="me-email"),
 ]

@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 
 from django.db import transaction
+from django.utils.http import url_has_allowed_host_and_scheme
 
 from accounts.links.browser import mark_hash, name_of_browser, new_mark
-from accounts.links.models import EmailLink, Purpose
+from accounts.links.models import NEXT_PAGE_LIMIT, EmailLink, Purpose
 from accounts.lockout.counting import network_of
 from accounts.models import SignUp
 from accounts.policy import current_policy
@@ -20,8 +21,10 @@ from temps.lib.queue import after_commit
 LIFETIME = timedelta(minutes=15)
 
 
-def ask_for_link(purpose: Purpose, email: str, *, base_url: str, actor: Actor) -> str:
+def ask_for_link(purpose: Purpose, email: str, *, base_url: str, actor: Actor, next_page: str = "") -> str:
     """Have a link sent to ``email`` if there is reason to. What is returned marks the browser that asked for it.
+
+    Whoever comes with the link goes on to ``next_page``, if that is a page of this site.
 
     The answer, and the work, are the same for every address. Raises :class:`NotFound` for a way that is switched off,
     :class:`Unavailable` without a mail server, and :class:`Invalid` for what is no address, or may not sign up.
@@ -38,6 +41,7 @@ def ask_for_link(purpose: Purpose, email: str, *, base_url: str, actor: Actor) -
             email=email,
             browser_hash=mark_hash(mark),
             base_url=base_url,
+            next_page=next_page if is_page_here(next_page) else "",
             created_at=now,
             expires_at=now + LIFETIME,
             address=actor.address or "",
@@ -46,6 +50,12 @@ def ask_for_link(purpose: Purpose, email: str, *, base_url: str, actor: Actor) -
         )
         after_commit("links.send", link.public_id)
     return mark
+
+
+def is_page_here(address: str) -> bool:
+    """Whether ``address`` is a path on this site (with its query), which no browser takes for another site."""
+    plain = address.startswith("/") and address.isprintable() and len(address) <= NEXT_PAGE_LIMIT
+    return plain and url_has_allowed_host_and_scheme(address, allowed_hosts=None)
 
 
 def require_offered(purpose: str) -> None:

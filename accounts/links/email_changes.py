@@ -11,6 +11,7 @@ from typing import cast
 
 from django.db import IntegrityError, transaction
 
+from accounts.links.limits import count_email_change
 from accounts.links.models import EmailChange, EmailLink, Purpose
 from accounts.links.opening import CLOSED, use
 from accounts.mail.telling import tell
@@ -43,7 +44,7 @@ def change_own_name(user: User, name: str, *, actor: Actor) -> User:
 @transaction.atomic
 def request_email_change(user: User, new_email: str, *, actor: Actor, base_url: str) -> EmailChange:
     """Ask both addresses. An earlier request that is not answered yet ends; the answer does not tell whether the new
-    address belongs to an account."""
+    address belongs to an account. Raises :class:`TooMuchMail`."""
     _require_own(user, actor)
     require_recent(actor)
     mail.require_server()
@@ -51,6 +52,7 @@ def request_email_change(user: User, new_email: str, *, actor: Actor, base_url: 
     current = User.objects.select_for_update().get(pk=user.pk)
     if new_email == current.email:
         raise Invalid("that is your address already", field="email")
+    count_email_change(new_email, actor=actor)
     EmailChange.objects.filter(user=current, ended_at=None).update(ended_at=now)
     change = EmailChange.objects.create(
         user=current, old_email=current.email, new_email=new_email, created_at=now, expires_at=now + LIFETIME

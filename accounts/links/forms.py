@@ -4,8 +4,7 @@ from typing import Any
 
 from django import forms
 
-from accounts.forms import CodeForm, Described, SetupForm
-from accounts.passwords import LONGEST, LengthValidator
+from accounts.forms import CodeForm, Described, NewPasswordForm
 
 
 class AddressForm(Described):
@@ -25,43 +24,28 @@ class ElsewhereForm(CodeForm):
         self.fields["code"].widget.attrs["autocomplete"] = "off"
 
 
-class PasswordsForm(Described):
-    password = forms.CharField(
-        label="New password",
-        max_length=LONGEST,
-        strip=False,
-        help_text=LengthValidator().get_help_text(),
-        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
-    )
-    again = forms.CharField(
-        label="New password again",
-        max_length=LONGEST,
-        strip=False,
-        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
-    )
-
-    def clean(self) -> dict[str, Any]:
-        given: dict[str, Any] = super().clean() or {}
-        if given.get("password") and given.get("again") and given["password"] != given["again"]:
-            self.add_error("again", "The two passwords differ.")
-        return given
+class ResetForm(NewPasswordForm):
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.fields["password"].label, self.fields["again"].label = "New password", "New password again"
 
 
-class PasswordsElsewhereForm(PasswordsForm, ElsewhereForm):
+class ResetElsewhereForm(ResetForm, ElsewhereForm):
     field_order = ("code", "password", "again")
 
 
-class NewAccountForm(SetupForm):
+class NewAccountForm(NewPasswordForm):
     """The address is that of the link."""
 
-    email = None  # type: ignore[assignment]  # how Django leaves a field of the parent out
     name = forms.CharField(
         label="Your name", max_length=120, widget=forms.TextInput(attrs={"autocomplete": "name", "autofocus": True})
     )
 
+    field_order = ["name", "password", "again"]
+
 
 class NewAccountElsewhereForm(NewAccountForm, ElsewhereForm):
-    field_order = ("code", "name", "password", "again")
+    field_order = ["code", "name", "password", "again"]
 
 
 class NameForm(Described):

@@ -10,6 +10,7 @@ from django.apps import apps
 from django.db import IntegrityError, transaction
 
 from accounts.links.addresses import link_to, new_token
+from accounts.links.limits import count_invitation
 from accounts.links.models import EmailLink, Invitation, InvitationState, Purpose
 from accounts.links.opening import CLOSED, use
 from accounts.links.sending import void_older
@@ -44,7 +45,8 @@ class Invited:
 def invite(email: str, *, actor: Actor, base_url: str, role: str = "", project: Project | None = None) -> Invited:
     """Offer an account to ``email``, with a role on the platform or on ``project``.
 
-    Nobody offers more than they hold, and what they hold is asked again when the invitation is accepted.
+    Nobody offers more than they hold, and what they hold is asked again when the invitation is accepted. Raises
+    :class:`Conflict` for whoever has an account or an invitation already, and :class:`TooMuchMail`.
     """
     _require_may_offer(role, project, actor)
     email, now = clean_email(email), clock.now()
@@ -54,6 +56,7 @@ def invite(email: str, *, actor: Actor, base_url: str, role: str = "", project: 
     waiting = Invitation.objects.filter(email=email, project=project, accepted_at=None, withdrawn_at=None)
     if waiting.filter(expires_at__gt=now).exists():
         raise Conflict(f"{email} is invited already: send that invitation again", field="email")
+    count_invitation(email, actor=actor)
     waiting.update(withdrawn_at=now)  # expired: a new one takes its place
     invitation = Invitation(email=email, role=role, project=project, expires_at=now + LIFETIME)
     _in_the_name_of(invitation, actor)
@@ -70,11 +73,15 @@ def invite(email: str, *, actor: Actor, base_url: str, role: str = "", project: 
 
 @transaction.atomic
 def resend_invitation(invitation: Invitation, *, actor: Actor, base_url: str) -> Invited:
-    """Send a fresh link, for another week, in the name of ``actor``; the one before is void."""
+    """Send a fresh link, for another week, in the name of ``actor``; the one before is void.
+
+    Raises :class:`Conflict` for one that was accepted or withdrawn, and :class:`TooMuchMail`.
+    """
     _require_may_offer(invitation.role, invitation.project, actor)
     current = _locked(invitation)
     if current.state not in (InvitationState.PENDING, InvitationState.EXPIRED):
         raise Conflict(f"this invitation was {current.state} already")
+    count_invitation(current.email, actor=actor)
     current.expires_at = clock.now() + LIFETIME
     _in_the_name_of(current, actor)
     current.save()

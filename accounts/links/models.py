@@ -12,6 +12,9 @@ from temps.lib import clock
 from temps.lib.actor import Actor
 from temps.lib.ids import PublicIdField
 
+NEXT_PAGE_LIMIT = 500
+"""Characters of a page's path and query that are kept."""
+
 
 class Purpose(models.TextChoices):
     SIGN_IN = "sign_in"
@@ -145,12 +148,20 @@ class EmailLink(models.Model):
     """Django's session hash of the account: a changed password voids the link."""
     base_url = models.CharField(max_length=300, editable=False)
     """Where the console was when it was asked for."""
+    next_page = models.CharField(max_length=NEXT_PAGE_LIMIT, blank=True, db_default="", editable=False)
+    """The page of this site that was wanted when it was asked for; empty for the front page."""
     created_at = models.DateTimeField(default=clock.now, editable=False)
     expires_at = models.DateTimeField(editable=False, db_index=True)
     claimed_at = models.DateTimeField(null=True, editable=False)
     """When somebody last set out to send it."""
+    tries = models.PositiveSmallIntegerField(default=0, db_default=0, editable=False)
+    """How often somebody set out to send it."""
+    again_at = models.DateTimeField(null=True, editable=False)
+    """Before when nobody else sets out; none before the first try."""
+    last_error = models.CharField(max_length=200, blank=True, default="", db_default="", editable=False)
+    """Why the last try did not send it, in words of ours."""
     sent_at = models.DateTimeField(null=True, editable=False)
-    """When it was sent, or found to lead to nobody."""
+    """When the mail server took it, or it was found to lead to nobody."""
     used_at = models.DateTimeField(null=True, editable=False)
     """When it was used, or voided by a newer one."""
     address = models.CharField(max_length=45, blank=True, editable=False)

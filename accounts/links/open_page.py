@@ -20,8 +20,8 @@ from accounts.links.forms import (
     ElsewhereForm,
     NewAccountElsewhereForm,
     NewAccountForm,
-    PasswordsElsewhereForm,
-    PasswordsForm,
+    ResetElsewhereForm,
+    ResetForm,
 )
 from accounts.links.invitations import accept_invitation, has_account
 from accounts.links.models import EmailLink, Purpose
@@ -43,7 +43,7 @@ class NoFields(Described):
 RATE = "30/10m"
 FORMS: dict[str, tuple[type[Described], type[Described]]] = {
     Purpose.SIGN_IN: (NoFields, ElsewhereForm),
-    Purpose.RESET: (PasswordsForm, PasswordsElsewhereForm),
+    Purpose.RESET: (ResetForm, ResetElsewhereForm),
     Purpose.SIGN_UP: (NewAccountForm, NewAccountElsewhereForm),
     Purpose.INVITATION: (NewAccountForm, NewAccountForm),
     Purpose.EMAIL_NEW: (NoFields, NoFields),
@@ -88,21 +88,21 @@ def _do(request: HttpRequest, link: EmailLink, token: str, form: Described) -> H
     visitor, given = Actor.anonymous(**origin(request)), form.cleaned_data
     shown = {"mark": mark_of(request, link.purpose), "code": given.get("code", "")}
     if link.purpose == Purpose.SIGN_IN:
-        return _enter(request, sign_in_by_link(token, **shown, actor=visitor), Way.MAGIC_LINK)
+        return _enter(request, sign_in_by_link(token, **shown, actor=visitor), Way.MAGIC_LINK, link.next_page)
     if link.purpose == Purpose.RESET:
         user = reset_password(token, given["password"], **shown, actor=visitor)
-        return _enter(request, user, Way.MAGIC_LINK)
+        return _enter(request, user, Way.MAGIC_LINK, link.next_page)
     if link.purpose == Purpose.SIGN_UP:
         user = sign_up(token, given["name"], given["password"], **shown, actor=visitor)
-        return _enter(request, user, Way.MAGIC_LINK)
+        return _enter(request, user, Way.MAGIC_LINK, link.next_page)
     if link.purpose == Purpose.INVITATION:
         return _accept(request, token, form, visitor)
     return _answer_change(request, link, token, visitor)
 
 
-def _enter(request: HttpRequest, user: User, way: Way) -> HttpResponse:
+def _enter(request: HttpRequest, user: User, way: Way, next_page: str = "") -> HttpResponse:
     end_session(request)
-    return enter(request, user, way=way)
+    return enter(request, user, way=way, next_url=next_page or None)
 
 
 def _accept(request: HttpRequest, token: str, form: Described, visitor: Actor) -> HttpResponse:

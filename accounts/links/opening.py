@@ -52,7 +52,7 @@ def use(token: str, purpose: Purpose, *, actor: Actor) -> EmailLink:
         raise NotFound(CLOSED)
     link.used_at = clock.now()
     link.save(update_fields=["used_at"])
-    record(owner_of(link, actor), Action.LINK_USE, _about(link), f"{link.email} used a link: {link.purpose}")
+    record(owner_of(link, actor), Action.LINK_USE, about(link), f"{link.email} used a link: {link.purpose}")
     return link
 
 
@@ -87,10 +87,11 @@ def _count_wrong(link: EmailLink, actor: Actor) -> None:
         link.used_at = clock.now()
     link.save(update_fields=["wrong_codes", "used_at"])
     text = f"a link that was sent to {link.email} was tried in another browser with a wrong code"
-    record_folded(owner_of(link, actor), Action.LINK_USE, _about(link), text, result=Result.FAILURE)
+    record_folded(owner_of(link, actor), Action.LINK_USE, about(link), text, result=Result.FAILURE)
 
 
-def _about(link: EmailLink) -> tuple[str, str]:
+def about(link: EmailLink) -> tuple[str, str]:
+    """What the record of a link is about: the account, as far as there is one."""
     return ("user", link.user.public_id) if link.user is not None else ("link", link.public_id)
 
 

@@ -22,15 +22,11 @@ from accounts.links.email_changes import (
 )
 from accounts.links.forms import NameForm, NewAddressForm
 from accounts.models import User
-from accounts.throttling import throttle_address
-from accounts.views import too_many
 from rbac.guards import actor_of
 from rbac.step_up import StepUpRequired
 from temps.lib import mail
 from temps.lib.actor import Actor
 from temps.lib.errors import TempsError
-
-RATE = "10/h"
 
 
 @never_cache
@@ -46,20 +42,22 @@ def own_page(request: HttpRequest) -> HttpResponse:
         "email": NewAddressForm(request.POST if pressed == "email" else None),
         "cancel": Described(request.POST if pressed == "cancel" else None),
     }
-    form = forms.get(pressed)
+    form, wait = forms.get(pressed), 0
     if form is not None and form.is_valid():
         try:
             _do(request, user, pressed, form, actor)
-        except TooManyAttempts as error:
-            return too_many(request, error)
         except StepUpRequired:
             raise
         except TempsError as error:
             form.fail(error)
+            wait = error.wait if isinstance(error, TooManyAttempts) else 0
         else:
             return redirect("account_you")
     context = {"forms": forms, "account": user, "change": waiting_change(user), "has_mail": mail.available()}
-    return render(request, "accounts_links/you.html", context)
+    answer = render(request, "accounts_links/you.html", context, status=TooManyAttempts.status if wait else 200)
+    if wait:
+        answer["Retry-After"] = str(wait)
+    return answer
 
 
 def _do(request: HttpRequest, user: User, pressed: str, form: Described, actor: Actor) -> None:
@@ -67,7 +65,6 @@ def _do(request: HttpRequest, user: User, pressed: str, form: Described, actor: 
         change_own_name(user, form.cleaned_data["name"], actor=actor)
         messages.success(request, "Your name was changed.")
     elif pressed == "email":
-        throttle_address(request, "links.email-change", RATE)
         request_email_change(user, form.cleaned_data["email"], actor=actor, base_url=base_url(request))
         messages.success(request, "We wrote to both addresses. Yours changes once both have agreed.")
     else:

@@ -12,7 +12,7 @@ from accounts.links.opening import CLOSED, admit, owner_of, use
 from accounts.mail.telling import tell
 from accounts.mail.texts import Text
 from accounts.models import User
-from accounts.services import check_password_quality, create_user
+from accounts.services import check_password_quality, create_user, require_own_password
 from audit.actions import Action
 from audit.services import record
 from temps.lib.actor import Actor
@@ -30,12 +30,13 @@ def sign_in_by_link(token: str, *, mark: str, code: str = "", actor: Actor) -> U
 def reset_password(token: str, password: str, *, mark: str, code: str = "", actor: Actor) -> User:
     """Give the account of this link a new password. All its sessions and tokens end, and its owner is told.
 
-    A password that is refused leaves the link as it was.
+    A password that is refused leaves the link as it was, and so does an account that became a directory's meanwhile.
     """
     admit(token, mark=mark, code=code, actor=actor)
     with transaction.atomic():
         link = use(token, Purpose.RESET, actor=actor)
         user, owner = _someone(link.user), owner_of(link, actor)
+        require_own_password(user)
         check_password_quality(password, user)
         user.set_password(password)
         user.save(update_fields=["password"])

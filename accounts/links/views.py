@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from django.contrib.auth import REDIRECT_FIELD_NAME
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
@@ -35,6 +36,7 @@ def asking(purpose: Purpose) -> Callable[[HttpRequest], HttpResponse]:
         if not offered(purpose) or not mail.available():
             return render(request, "accounts_links/not_offered.html", {"purpose": purpose.value}, status=404)
         form = AddressForm(request.POST if request.method == "POST" else None)
+        wanted = request.POST.get(REDIRECT_FIELD_NAME) or request.GET.get(REDIRECT_FIELD_NAME) or ""
         if form.is_valid():
             try:
                 throttle_address(request, "links.ask", RATE)
@@ -43,6 +45,7 @@ def asking(purpose: Purpose) -> Callable[[HttpRequest], HttpResponse]:
                     form.cleaned_data["email"],
                     base_url=base_url(request),
                     actor=Actor.anonymous(**origin(request)),
+                    next_page=wanted,
                 )
             except TooManyAttempts as error:
                 return too_many(request, error)
@@ -52,7 +55,7 @@ def asking(purpose: Purpose) -> Callable[[HttpRequest], HttpResponse]:
                 answer = redirect("account_link_sent", purpose=purpose.value)
                 remember(answer, purpose, mark, seconds=int(LIFETIME.total_seconds()))
                 return answer
-        return render(request, "accounts_links/ask.html", {"form": form, "purpose": purpose.value})
+        return render(request, "accounts_links/ask.html", {"form": form, "purpose": purpose.value, "next": wanted})
 
     return page
 

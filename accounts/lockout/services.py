@@ -93,6 +93,12 @@ def needs_captcha(email: str, network: str) -> bool:
     return counting.counted(account) >= counting.CAPTCHA_ACCOUNT and not is_known(user, network)
 
 
+def offers_captcha(network: str) -> bool:
+    """Whether the page comes with a proof of work to do, before it is known for whom: as few failures as bring it on
+    for one account were counted from here, so the next try may need it, and would be lost without."""
+    return counting.counted(key_for("network", network)) >= counting.CAPTCHA_HERE
+
+
 def remember_network(user: User, network: str) -> None:
     """A sign-in of ``user`` from ``network`` is complete, with all that was asked."""
     seen = {"last_seen": clock.now()}

@@ -12,6 +12,7 @@ from django.shortcuts import redirect
 from unfold.widgets import UnfoldAdminPasswordWidget
 
 from accounts.mail import services
+from accounts.mail.condition import trouble
 from accounts.mail.models import MailServer
 from accounts.mail.providers import fields_of
 from accounts.mail.services import Given
@@ -53,6 +54,7 @@ class MailServerAdmin(ServiceAdmin):
     permission_to_change = Permission.SETTINGS_WRITE
     step_up = frozenset({"change"})
     form = MailServerForm
+    change_form_outer_before_template = "accounts_mail/trouble.html"
     change_form_outer_after_template = "accounts_mail/try.html"
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
@@ -91,6 +93,7 @@ class MailServerAdmin(ServiceAdmin):
             "show_save_and_continue": False,
             "title": "Mail",
             "subtitle": str(stored) if stored else "",
+            "trouble": trouble() if stored else "",
             "may_try": self.has_change_permission(request) and mail.available(),
         }
         return super().render_change_form(request, context, **options)

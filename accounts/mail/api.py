@@ -26,8 +26,12 @@ class MailServerOut(serializers.ModelSerializer[MailServer]):
         model = MailServer
         fields = (
             *("provider", "from_email", "host", "port", "security", "username", "domain", "region", "api_url"),
-            *("has_secret", "updated_at", "updated_by"),
+            *("has_secret", "updated_at", "updated_by", "failed_at", "last_error"),
         )
+        extra_kwargs: ClassVar = {
+            "failed_at": {"help_text": "When it last did not take a message; null when it has taken one since."},
+            "last_error": {"help_text": "Why, in one clause; empty while it works."},
+        }
 
     def get_has_secret(self, server: MailServer) -> bool:
         return server.sealed_secret is not None

@@ -12,6 +12,7 @@ from django.conf import settings
 from django.core.mail import EmailMessage, get_connection
 from django.core.mail.backends.base import BaseEmailBackend
 
+from accounts.mail.condition import note_failure, note_success
 from accounts.mail.models import MailServer
 from accounts.mail.providers import SMTP_BACKEND, connection_of
 from secrets_vault.sealing import open_sealed
@@ -47,6 +48,8 @@ class MailServerBackend(BaseEmailBackend):
             return self._send_through(server, email_messages)
         except (AnymailError, smtplib.SMTPException, OSError, UnicodeError) as error:
             reason = _reason(error)
+            if server is not None and not isinstance(error, smtplib.SMTPRecipientsRefused):  # which says nothing of it
+                note_failure(server, reason)
             log.error("mail.not_sent", error=type(error).__name__, reason=reason)
             raise Unavailable(f"the mail server did not take the message: {reason}") from None
 
@@ -57,9 +60,11 @@ class MailServerBackend(BaseEmailBackend):
             message.from_email = server.from_email
         connection = connection_of(server, secret)
         try:
-            return int(connection.send_messages(messages) or 0)
+            taken = int(connection.send_messages(messages) or 0)
         finally:
             connection.close()
+        note_success(server)
+        return taken
 
 
 def _reason(error: Exception) -> str:

@@ -54,6 +54,10 @@ class MailServer(models.Model):
     revision = models.PositiveIntegerField(default=0, editable=False)
     updated_at = models.DateTimeField(default=clock.now, editable=False)
     updated_by = models.CharField(max_length=254, editable=False)
+    failed_at = models.DateTimeField(null=True, editable=False)
+    """When it last did not take a message; none when it has taken one since, or was set anew."""
+    last_error = models.CharField(max_length=200, blank=True, default="", db_default="", editable=False)
+    """Why, in words of ours."""
 
     objects = MailServerQuerySet.as_manager()
 

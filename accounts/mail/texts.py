@@ -17,6 +17,7 @@ class Text(StrEnum):
     TEST = "test"
     SIGN_IN_LINK = "sign_in_link"
     RESET_LINK = "reset_link"
+    RESET_OFFERED = "reset_offered"
     SIGN_UP_LINK = "sign_up_link"
     HAS_ACCOUNT = "has_account"
     INVITATION = "invitation"
@@ -35,6 +36,7 @@ SUBJECTS: dict[Text, str] = {
     Text.TEST: "A test message from Temps",
     Text.SIGN_IN_LINK: "Your sign-in link",
     Text.RESET_LINK: "Choose a new password",
+    Text.RESET_OFFERED: "Choose a new password",
     Text.SIGN_UP_LINK: "Finish signing up",
     Text.HAS_ACCOUNT: "You have an account already",
     Text.INVITATION: "You are invited to Temps",

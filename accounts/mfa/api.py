@@ -12,13 +12,14 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.mfa.enrolling import LONGEST_NAME
-from accounts.mfa.factors import Factor, list_factors, own_factor, remove_factor, rename_factor
+from accounts.mfa.factors import Factor, list_factors, own_factor, remove_factor, rename_factor, reset_factors
 from accounts.mfa.own_codes import renew_own_codes
 from accounts.mfa.recovery import recovery_codes_of
 from accounts.models import User
 from accounts.policy import mfa_required_of
 from accounts.services import user_by_id
 from rbac.guards import Access, actor_of
+from rbac.permissions import Permission
 
 
 class FactorOut(serializers.Serializer[Factor]):
@@ -101,7 +102,23 @@ class MfaRecoveryCodes(APIView):
         return Response({"codes": codes}, status=201, headers={"Cache-Control": "no-store"})
 
 
+class ResetOut(serializers.Serializer[Any]):
+    removed = serializers.IntegerField(help_text="How many second factors there were.")
+
+
+class MfaReset(APIView):
+    """Take all second factors, and the recovery codes, of someone who lost them away; their sessions and tokens end."""
+
+    permissions: ClassVar = {"POST": Permission.USERS_UPDATE}
+
+    @extend_schema(request=None, responses=ResetOut, operation_id="user_reset_mfa")
+    def post(self, request: Request, user_id: str) -> Response:
+        actor = actor_of(request)
+        return Response({"removed": reset_factors(user_by_id(user_id, actor=actor), actor=actor)})
+
+
 urlpatterns = [
+    path("users/<str:user_id>/reset-mfa/", MfaReset.as_view(), name="user-reset-mfa"),
     path("mfa/", Mfa.as_view(), name="mfa"),
     path("mfa/recovery-codes/", MfaRecoveryCodes.as_view(), name="mfa-recovery-codes"),
     path("mfa/<str:factor_id>/", MfaFactor.as_view(), name="mfa-factor"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any, cast
 
 from django.contrib import admin, messages
@@ -29,7 +30,7 @@ from accounts.sessions import confirmed_factor, mark_confirmed
 from accounts.totp import Verdict, app_of, begin_enrolment, confirm_enrolment, pending_enrolment
 from rbac.console import TO_FILL_IN, ask_to_confirm
 from rbac.guards import actor_of
-from rbac.step_up import StepUpRequired, is_recent
+from rbac.step_up import RECENT, StepUpRequired, is_recent
 from temps.lib.actor import Actor
 from temps.lib.errors import TempsError, Unauthenticated
 
@@ -63,11 +64,18 @@ def confirmed_page(view: OwnView) -> OwnView:
 
     @own_page
     def guarded(request: HttpRequest, user: User, actor: Actor, **given: str) -> HttpResponse:
-        if request.method != "POST" and not is_recent(actor, left=TO_FILL_IN):
+        # Whoever came by a recovery code has nothing to confirm with: they have all of their ten minutes.
+        left = timedelta() if _by_recovery_code(request, user) else TO_FILL_IN
+        if request.method != "POST" and not is_recent(actor, left=left):
             return ask_to_confirm(request)
         return view(request, user, actor, **given)
 
     return guarded
+
+
+def _by_recovery_code(request: HttpRequest, user: User) -> bool:
+    codes = recovery_codes_of(user)
+    return codes is not None and confirmed_factor(request.session, user) == codes.public_id
 
 
 @own_page
@@ -81,6 +89,8 @@ def overview(request: HttpRequest, user: User, actor: Actor) -> HttpResponse:
         "passed": confirmed_factor(request.session, user),
         "is_required": mfa_required_of(user),
         "codes": recovery_codes_of(user) if factors else None,
+        "by_recovery_code": _by_recovery_code(request, user),
+        "changes_until": actor.confirmed_at + RECENT if actor.confirmed_at and is_recent(actor) else None,
     }
 
     def shown(request: HttpRequest) -> HttpResponse:

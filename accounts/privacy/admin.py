@@ -1,7 +1,8 @@
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
+from django import forms
 from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -11,6 +12,18 @@ from accounts.privacy.notices import publish_notice, withdraw_notice
 from rbac.console import ServiceAdmin
 from rbac.permissions import Permission
 from temps.lib.actor import Actor
+
+
+class NoticeForm(forms.ModelForm):  # type: ignore[type-arg]
+    class Meta:
+        model = Notice
+        fields = ("name", "version", "title", "text")
+        help_texts: ClassVar = {
+            "name": "Which text this is a version of: privacy, terms. A new version takes the place of the one before.",
+            "version": "Such as 2026-11 or 1.2. Each is published once: everyone is asked to agree to a new one.",
+            "title": "The heading that people see, such as Privacy notice.",
+            "text": "Plain text; an empty line begins a new paragraph. It cannot be changed once it is published.",
+        }
 
 
 @admin.register(Notice)
@@ -24,6 +37,7 @@ class NoticeAdmin(ServiceAdmin):
     permission_to_delete = Permission.SETTINGS_WRITE
     empty_hint = "Nobody is asked to agree to anything. Publish a privacy notice or terms of use, and everyone is."
     list_display = ("title", "name", "version", "published_at", "agreed", "in_force")
+    form = NoticeForm
     fields = ("name", "version", "title", "text")
 
     @admin.display(description="agreed")

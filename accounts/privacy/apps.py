@@ -4,7 +4,7 @@ from django.apps import AppConfig
 class PrivacyConfig(AppConfig):
     name = "accounts.privacy"
     label = "accounts_privacy"
-    verbose_name = "Accounts"
+    verbose_name = "Privacy"
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:

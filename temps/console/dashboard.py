@@ -14,6 +14,7 @@ from django.db.models.functions import TruncDate
 from django.http import HttpRequest
 from django.urls import reverse
 
+from accounts.links.delivery import mail_trouble
 from accounts.models import User, UserKind
 from audit.actions import Result
 from audit.alerts.channels import told_to_nobody
@@ -108,6 +109,8 @@ def notices(actor: Actor) -> Iterator[Notice]:
         )
     if allowed(actor, Permission.MONITORING_WRITE) and (why := told_to_nobody()):
         yield Notice(f"Alerts are shown here and told to nobody: {why}.", _list("audit_alerts", "channel"))
+    if allowed(actor, Permission.SETTINGS_READ) and (why := mail_trouble()):
+        yield Notice(f"{why[0].upper()}{why[1:]}.", _list("accounts_mail", "mailserver"))
     soon = clock.now() + timedelta(days=EXPIRES_SOON)
     domains = Domain.objects.visible_to(actor)
     expiring = domains.filter(current_certificate__not_after__lt=soon).count()

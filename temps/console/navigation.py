@@ -11,23 +11,38 @@ from django.urls import reverse
 from audit.alerts.services import open_alerts
 from rbac.guards import actor_of
 
+SECTIONS: dict[str, tuple[str, ...]] = {
+    "People": ("User", "Invitation", "Grant", "GroupRole", "ApiKey"),
+    "Signing in": ("SignInPolicy", "IdentityProvider", "Directory", "MailServer", "Notice"),
+}
+"""Sections made of several rooms, and the order of what is in them. What is in none stands under its room's name."""
+
 
 def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
-    groups: list[dict[str, Any]] = [
-        {"title": "", "items": [{"title": "Dashboard", "icon": "dashboard", "link": reverse("admin:index")}]}
-    ]
+    groups: dict[str, dict[str, dict[str, Any]]] = {title: {} for title in SECTIONS}
     for app in admin.site.get_app_list(request):
-        items = [
-            {"title": model["name"], "icon": ICONS.get(model["object_name"], "circle"), "link": model["admin_url"]}
-            for model in app["models"]
-            if model["admin_url"]
-        ]
-        for item in items:
-            if item["link"] == reverse("admin:audit_alerts_alert_changelist"):
-                item["badge"] = open_alerts(actor_of(request)).count() or None
-        if items:
-            groups.append({"title": app["name"], "separator": True, "items": items})
-    return groups
+        for model in app["models"]:
+            if model["admin_url"]:
+                name = model["object_name"]
+                groups.setdefault(_section_of(name, app["name"]), {})[name] = _item(request, model)
+    dashboard = {"title": "", "items": [{"title": "Dashboard", "icon": "dashboard", "link": reverse("admin:index")}]}
+    return [dashboard, *(_group(title, groups[title]) for title in sorted(groups) if groups[title])]
+
+
+def _section_of(name: str, app: str) -> str:
+    return next((title for title, names in SECTIONS.items() if name in names), app)
+
+
+def _item(request: HttpRequest, model: dict[str, Any]) -> dict[str, Any]:
+    item = {"title": model["name"], "icon": ICONS.get(model["object_name"], "circle"), "link": model["admin_url"]}
+    if item["link"] == reverse("admin:audit_alerts_alert_changelist"):
+        item["badge"] = open_alerts(actor_of(request)).count() or None
+    return item
+
+
+def _group(title: str, items: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    order = SECTIONS.get(title, tuple(items))
+    return {"title": title, "separator": True, "items": [items[name] for name in order if name in items]}
 
 
 def account(request: HttpRequest) -> list[dict[str, Any]]:
@@ -65,6 +80,7 @@ ICONS = {
     "SignInPolicy": "passkey",
     "MailServer": "mail",
     "Invitation": "person_add",
+    "Notice": "handshake",
     "RateLimit": "speed",
     "IpRule": "block",
 }

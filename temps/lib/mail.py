@@ -16,7 +16,7 @@ from django.core.mail import EmailMessage
 from temps.lib.errors import Unavailable
 
 log = structlog.get_logger(__name__)
-NO_SERVER = "no mail server is set: set one in the console under Mail, or see EMAIL_HOST in docs/operations.md"
+NO_SERVER = "no mail server is set: temps mail set, or the console under Mail, sets one"
 
 _others: list[Callable[[], bool]] = []
 

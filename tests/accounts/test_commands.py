@@ -45,6 +45,24 @@ def test_a_user_with_a_role_and_a_password_from_standard_input(temps: Shell) -> 
     assert (row["email"], row["roles"]) == ("fresh@example.com", [{"role": "admin", "scope": "platform"}])
 
 
+@pytest.mark.parametrize(("role", "told"), [("admin", True), ("viewer", False)])
+def test_of_whom_a_second_factor_is_demanded_is_said(role: str, told: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    call_command("user", "create", "--email", "fresh@example.com", "--role", role)
+    assert ("enrolled at the first sign-in, in a browser" in capsys.readouterr().err) is told
+
+
+def test_a_key_without_owner_or_end_says_so(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    call_command("api-key", "create", "--name", "one")
+    said = capsys.readouterr()
+    assert "of operator@service.invalid, good until it is revoked" in said.out
+    assert "an administrator of the platform" in said.err
+    assert "--expires-in 90d" in said.err
+    call_command("api-key", "create", "--name", "two", "--user", "owner@example.com", "--expires-in", "90d")
+    said = capsys.readouterr()
+    assert re.search(r"of owner@example.com, good until [\d-]+ [\d:]+ UTC", said.out)
+    assert said.err == ""
+
+
 @pytest.mark.parametrize("stdin", ["", "\n", "password1234\n"])
 def test_a_password_that_is_none_makes_no_user(temps: Shell, stdin: str) -> None:
     with pytest.raises(CommandError, match="password"):

@@ -72,3 +72,10 @@ def test_a_hash_with_other_parameters_is_upgraded_too(world: World, settings: An
     assert user_with_password(world.member.email, PASSWORD, actor=Actor.anonymous()) == world.member
     world.member.refresh_from_db()
     assert "$argon2id$v=19$m=102400,t=2,p=1$" in world.member.password
+
+
+def test_one_fault_is_said_once() -> None:
+    with pytest.raises(Invalid) as refused:
+        check_password_quality("password1234")
+    assert "too common" in refused.value.message
+    assert "easy to guess" not in refused.value.message

@@ -166,3 +166,16 @@ def test_of_two_visitors_one_comes_too_late() -> None:
 def test_disabling_the_last_administrator_is_refused_so_no_link_comes_back(world: World) -> None:
     with pytest.raises(Conflict):
         set_active(world.admin, False, actor=world.operator)
+
+
+def test_the_sign_in_page_says_where_to_begin(client: Client) -> None:
+    said = "Not set up yet: open the link that"
+    assert said in client.get("/accounts/login/").content.decode()
+    create_first_administrator(token(), "first@example.com", "First", PASSWORD, origin=VISITOR)
+    assert said not in client.get("/accounts/login/").content.decode()
+
+
+def test_what_is_marked_has_the_cursor(client: Client) -> None:
+    page = client.post(path(), FORM | {"password": "short", "again": "short"}).content.decode()
+    (focused,) = [tag for tag in page.split("<input")[1:] if "autofocus" in tag.partition(">")[0]]
+    assert 'name="password"' in focused

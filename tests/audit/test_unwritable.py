@@ -13,7 +13,6 @@ from django.core.management import execute_from_command_line
 from django.db import connections
 from rest_framework.test import APIClient
 
-from accounts.directory.services import create_directory
 from accounts.directory.sign_in import link_entry
 from accounts.links.email_changes import request_email_change
 from accounts.mail.services import set_mail_server
@@ -25,7 +24,8 @@ from secrets_vault.services import set_variable
 from tests.accounts.mfa.authenticator import add_passkey
 from tests.audit.tables import changed, everything, refuse_inserts
 from tests.certificates import made
-from tests.routes import API, Example, Route, browser_session, example_for
+from tests.routes import API, Example, Route, browser_session, directory, example_for
+from tests.slapd import require_python_ldap
 from tests.world import PASSWORD, World, acting, enrol
 
 pytestmark = [pytest.mark.django_db, pytest.mark.promise("L-03")]
@@ -59,10 +59,18 @@ def _two_sessions(world: World) -> Body:
 
 
 def _linked(world: World) -> Body:
-    where: Body = {"uris": "ldaps://192.0.2.9", "user_base": "dc=example,dc=com"}
-    directory = create_directory("linked", actor=world.operator, **where)
-    link_entry(world.viewer, directory, "1", actor=world.operator)
+    link_entry(world.viewer, directory("linked"), "1", actor=world.operator)
     return {"email": world.viewer.email}
+
+
+def _new_directory(world: World) -> Body:
+    require_python_ldap()
+    return {"name": "lost", "uris": "ldaps://192.0.2.9", "user_base": "dc=example,dc=com"}
+
+
+def _mapped(world: World) -> Body:
+    directory("corp")
+    return {"source": "directory:corp", "group": "cn=lost,dc=example,dc=com", "role": "viewer"}
 
 
 BODIES: dict[tuple[str, str], Body | Callable[[World], Body]] = {
@@ -81,11 +89,11 @@ BODIES: dict[tuple[str, str], Body | Callable[[World], Body]] = {
     ("notices", "POST"): {"name": "lost", "version": "1", "title": "Lost", "text": "Lost."},
     ("user", "PATCH"): {"is_active": False},
     ("api-keys", "POST"): {"name": "CI", "scopes": ["projects:read"]},
-    ("directories", "POST"): {"name": "lost", "uris": "ldaps://192.0.2.9", "user_base": "dc=example,dc=com"},
+    ("directories", "POST"): _new_directory,
     ("directory", "PATCH"): {"timeout": 9},
     ("directory-unlink", "POST"): _linked,
     ("directory-test", "POST"): {"login": "viewer@example.com"},
-    ("group-roles", "POST"): {"source": "directory:corp", "group": "cn=lost,dc=example,dc=com", "role": "viewer"},
+    ("group-roles", "POST"): _mapped,
     ("api-key", "PATCH"): {"scopes": ["projects:read"]},
     ("identity-providers", "POST"): {"slug": "x", "kind": "github", "client_id": "x", "client_secret": "a-secret"},
     ("identity-provider", "PATCH"): {"name": "Other"},
@@ -198,7 +206,7 @@ COMMANDS = [
     "user set-password --email viewer@example.com --password-stdin",
     "mail set --from temps@example.com --host mail.example.com",
     "user require-mfa --of everyone",
-    "session end --all",
+    "session end --all --yes",
     "session end --email viewer@example.com",
     "api-key create --name CI --scopes deployments:create,projects:read",
     "env set --project shop --key API_KEY --value secret-key --encrypted",

@@ -21,6 +21,7 @@ BY_NOBODY = {
     "accounts.tokens.actor_of_token": "notes that use",
     "accounts.links.housekeeping": "removes links that opened nothing any more",
     "accounts.links.sending.void_older": "part of sending a newer link, and of inviting",
+    "accounts.mail.condition": "keeps on the row of the mail server whether it took a message, as directories do",
     "accounts.directory.asking": "keeps on the row of a directory whether it answered",
     "accounts.housekeeping": "removes what has expired and opens nothing any more",
     "audit.alerts": "finds, counts and tells what was recorded",

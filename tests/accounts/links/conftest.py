@@ -1,17 +1,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.handlers import Sink
 from django.core import mail as django_mail
 from django.test import Client
 
 from accounts.links.tasks import continue_unsent, send
 from accounts.mail.tasks import tell
+from tests.peers import free_port
 
 TASKS: dict[str, Callable[..., None]] = {"links.send": send, "links.continue": continue_unsent, "mail.tell": tell}
 LINK = re.compile(r"https?://[^\s/]+(/accounts/open/\S+)")
@@ -63,3 +66,12 @@ class Post:
 def post(settings: Any, worker: Any) -> Post:
     settings.EMAIL_HOST = "mail.example.com"
     return Post(worker)
+
+
+@pytest.fixture
+def mailbox_port() -> Iterator[int]:
+    """Where a real mail server takes everything."""
+    server = Controller(Sink(), hostname="127.0.0.1", port=free_port())
+    server.start()
+    yield server.port
+    server.stop()

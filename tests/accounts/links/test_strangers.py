@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from django.test import Client
 
+from accounts.lockout.services import remember_network
 from temps.logs import mask_secrets
 from tests.accounts.links.conftest import Post
 from tests.world import World
@@ -31,6 +32,31 @@ def test_a_mailbox_is_not_flooded(world: World, post: Post) -> None:
     for _time in range(7):
         post.ask(Client(), "link", world.owner.email)
     assert len(post.to(world.owner.email)) == 5
+
+
+@pytest.mark.promise("A-12")
+@pytest.mark.parametrize("page", ["link", "reset"])
+@pytest.mark.usefixtures("still_clock")
+def test_strangers_do_not_silence_whoever_asks_from_a_known_network(world: World, post: Post, page: str) -> None:
+    remember_network(world.owner, "203.0.113.5/32")
+    for number in range(20):
+        post.ask(Client(), page, world.owner.email, REMOTE_ADDR=f"198.51.100.{number}")
+    assert len(post.to(world.owner.email)) == 20
+    post.ask(Client(), page, world.owner.email, REMOTE_ADDR="192.0.2.77")
+    assert len(post.to(world.owner.email)) == 20
+    for _time in range(7):
+        post.ask(Client(), page, world.owner.email, REMOTE_ADDR="203.0.113.5")
+    assert len(post.to(world.owner.email)) == 25
+
+
+@pytest.mark.promise("A-12")
+@pytest.mark.usefixtures("still_clock")
+def test_a_network_that_another_account_knows_is_a_stranger_s(world: World, post: Post) -> None:
+    remember_network(world.member, "203.0.113.5/32")
+    for number in range(20):
+        post.ask(Client(), "link", world.owner.email, REMOTE_ADDR=f"198.51.100.{number}")
+    post.ask(Client(), "link", world.owner.email, REMOTE_ADDR="203.0.113.5")
+    assert len(post.to(world.owner.email)) == 20
 
 
 @pytest.mark.promise("A-12")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 from datetime import timedelta
 from typing import Any
@@ -222,3 +223,22 @@ def test_what_is_no_answer_is_refused(answer: str) -> None:
 def test_a_challenge_that_somebody_made_easier_is_refused(world: World) -> None:
     cheap = altcha.create_challenge(captcha.ALGORITHM, 1, key_prefix="", hmac_secret=b"not ours")
     assert not captcha.spend(solved(json.dumps(cheap.to_dict())))
+
+
+def test_a_try_that_lacks_the_captcha_says_so(world: World) -> None:
+    for _ in range(counting.CAPTCHA_HERE):
+        sign_in("wrong")
+    page = sign_in(PASSWORD).content.decode()
+    assert 'role="alert"><p>Because of failed sign-ins your browser had to do a short calculation.' in page
+    assert 'value="owner@example.com"' in page
+    assert "autofocus" in page.partition('name="password"')[2].partition(">")[0]
+
+
+def test_where_it_may_be_needed_the_captcha_comes_with_the_page(world: World) -> None:
+    assert "data-challenge" not in Client().get(LOGIN).content.decode()
+    for _ in range(counting.CAPTCHA_HERE):
+        sign_in("wrong")
+    page = Client().get(LOGIN).content.decode()
+    challenge = html.unescape(page.partition('data-challenge="')[2].partition('"')[0])
+    assert "Because of failed sign-ins" not in page
+    assert sign_in(PASSWORD, captcha=solved(challenge)).status_code == 302

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.test import Client
 from rest_framework.test import APIClient
 
@@ -180,6 +180,20 @@ def test_the_commands_take_the_secret_from_standard_input(
     assert PASSWORD not in said.out + said.err
     assert '"source": "temps"' in said.out
     assert smtp.messages[0]["To"] == "owner@example.com"
+
+
+def test_the_command_tells_what_came_of_a_test_once(
+    world: World, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(CommandError, match="temps mail set"):
+        call_command("mail", "test", "--to", "owner@example.com")
+    call_command("mail", "set", "--from", FROM, "--host", "localhost", "--port", str(free_port()))
+    with pytest.raises(CommandError, match="it cannot be reached"):
+        call_command("mail", "test", "--to", "owner@example.com")
+    assert "mail.not_sent" not in caplog.text + capsys.readouterr().err
+    with pytest.raises(Unavailable):
+        mail.send("x", "x", ["owner@example.com"])
+    assert "mail.not_sent" in caplog.text
 
 
 def test_the_console_sets_it_and_tries_it(world: World, smtp: Any, signed_in: Callable[[User], Client]) -> None:

@@ -16,6 +16,7 @@ from accounts.mfa.factors import list_factors, remove_factor, rename_factor, res
 from accounts.mfa.models import Passkey
 from accounts.mfa.recovery import make_recovery_codes, recovery_codes_of
 from accounts.models import TotpDevice, User
+from accounts.sessions import mark_confirmed
 from accounts.totp import app_of, code_at
 from rbac.permissions import Permission
 from rbac.step_up import RECENT
@@ -251,3 +252,19 @@ def test_no_key_changes_anything(world: World, api: Callable[..., APIClient]) ->
     for method in (client.delete, client.patch):
         assert method(f"/api/v1/mfa/{passkey.public_id}/", {"name": "X"}, format="json").status_code == 403
     assert Passkey.objects.get().name == "Laptop"
+
+
+def test_after_a_recovery_code_it_says_for_how_long(world: World, signed_in: Callable[[User], Client]) -> None:
+    client = signed_in(world.member)
+    make_recovery_codes(world.member, actor=acting(world.member))
+    codes, session = recovery_codes_of(world.member), client.session
+    assert codes is not None
+    mark_confirmed(session, world.member, codes.public_id)
+    session.save()
+    until = clock.now() + RECENT
+    assert f"Until {until:%H:%M} UTC you can remove" in client.get(HOME).content.decode()
+    app = app_of(world.member)
+    with time_machine.travel(clock.now() + RECENT * 0.9, tick=False):
+        assert client.get(f"{HOME}{app.public_id}/remove/").status_code == 200  # type: ignore[union-attr]
+    with time_machine.travel(clock.now() + RECENT * 1.1, tick=False):
+        assert "sign out and in again with another code" in client.get(HOME).content.decode()

@@ -50,3 +50,9 @@ def test_one_downloads_one_s_own_archive(world: World, signed_in: SignIn) -> Non
     assert (answer.status_code, answer.json()["id"]) == (200, world.owner.public_id)
     assert "attachment" in answer["Content-Disposition"]
     assert Client().post("/accounts/archive/")["Location"] == "/accounts/login/"
+
+
+def test_the_form_says_what_goes_where(world: World, signed_in: SignIn) -> None:
+    page = signed_in(world.admin).get("/accounts_privacy/notice/add/").content.decode()
+    for said in ("Which text this is a version of", "Each is published once", "an empty line begins a new paragraph"):
+        assert said in page
