@@ -189,7 +189,7 @@ def test_the_command_disables_enables_and_says_what_it_wants(world: World, make:
         call_command("directory", "disable", "--name", "corp", "--as", "owner@example.com")
 
 
-@pytest.mark.parametrize("setting", [*Given.__annotations__.keys() - {"enabled"}])
+@pytest.mark.parametrize("setting", sorted(Given.__annotations__.keys() - {"enabled"}))
 def test_the_commands_take_every_setting(setting: str) -> None:
     option = {"uris": "uri", "ca_bundle": "ca_file"}.get(setting, setting)
     for face in (Command.add, Command.change):
