@@ -30,7 +30,7 @@ _SHAPES: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         # again from each.
         ("eyJ", r"(?<![\w-])(?P<stays>(?>[\w-]*?(?=eyJ)))[\w-]{11,}+\.[\w-]{8,}+(?:\.[\w-]*+|\Z)"),
         # The header (RFC 9110 section 11.6.2) to the end of its line, and the two schemes that are told from prose.
-        ("", rf"(?P<stays>(?i:authorization)\\?[\"']?[ \t]{{0,9}}+:[ \t]{{0,9}}+)(?:{_QUOTED}|[^\r\n]++)"),
+        (":", rf"(?P<stays>(?i:authorization)\\?[\"']?[ \t]{{0,9}}+:[ \t]{{0,9}}+)(?:{_QUOTED}|[^\r\n]++)"),
         ("", r"(?P<stays>)(?i:\b(?:bearer|basic)\s{1,9}+[\w.~+/=-]{12,}+)"),
         # user:password in a URL (RFC 3986 section 3.2.1), up to the last @: people do not encode what is in theirs.
         # A port is none.
@@ -51,12 +51,18 @@ _SHAPES: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
 )
 
 
+def _hidden(match: re.Match[str]) -> str:
+    return f"{match['stays']}{MASK}"
+
+
 def without_secrets(text: str) -> str:
     """``text`` with a mask over what looks like a secret, and ``…`` for what follows the first ``LOOKED_AT`` of it."""
+    if not text or (text.isalnum() and len(text) <= LOOKED_AT):
+        return text  # every shape has some other character in it
     found = text[:LOOKED_AT]
     for needed, shape in _SHAPES:
         if needed in found:
-            found = shape.sub(rf"\g<stays>{MASK}", found)
+            found = shape.sub(_hidden, found)
     if len(text) <= LOOKED_AT:
         return found
     return (found if found.endswith(MASK) else found[:-UNDECIDED]) + "…"
