@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
 from temps.lib.errors import Conflict, Invalid, KeyUnavailable, Unavailable
-from temps.management.commands.up import parse_bind, refuse_taken_port
+from temps.management.commands.up import localhost_is_ours, parse_bind, refuse_taken_port
 from temps.preparation import lock_data_directory, prepare_database, refuse_unsafe_settings
 from temps.supervisor import Supervisor
-from tests.peers import wait_for
+from tests.peers import free_port, wait_for
 
 
 @pytest.mark.parametrize(
@@ -36,6 +38,41 @@ def test_a_taken_port_is_said_before_anything_starts() -> None:
         taken.listen()
         with pytest.raises(Unavailable, match="choose another with --bind"):
             refuse_taken_port(*taken.getsockname())
+
+
+def listen_beside(address: str, port: int) -> None:
+    with socket.socket(socket.AF_INET6) as somebody:
+        somebody.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        somebody.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        somebody.bind((address, port))
+        somebody.listen()
+
+
+def test_nobody_else_gets_what_is_sent_to_localhost() -> None:
+    port = free_port()
+    with localhost_is_ours("127.0.0.1", port) as ours:
+        assert ours
+        for address in ("::1", "::"):
+            with pytest.raises(OSError):  # noqa: PT011  in use; or, without IPv6, no address at all
+                listen_beside(address, port)
+        with pytest.raises(OSError):  # noqa: PT011  refused, so that browsers go on to 127.0.0.1
+            socket.create_connection(("::1", port))
+        socket.create_server(("127.0.0.1", port)).close()
+
+
+@pytest.mark.parametrize(("reason", "by_name"), [(errno.EADDRINUSE, False), (errno.EADDRNOTAVAIL, True)])
+def test_links_say_the_address_where_somebody_is_there(
+    monkeypatch: pytest.MonkeyPatch, reason: int, by_name: bool
+) -> None:
+    monkeypatch.setattr("socket.socket.bind", Mock(side_effect=OSError(reason, "cannot bind")))
+    with localhost_is_ours("127.0.0.1", 8000) as ours:
+        assert ours is by_name
+
+
+@pytest.mark.parametrize("host", ["::1", "::", "192.0.2.1", "temps.example.com"])
+def test_links_say_what_was_bound_to_otherwise(host: str) -> None:
+    with localhost_is_ours(host, 1) as ours:
+        assert not ours
 
 
 def test_two_of_them_do_not_share_a_data_directory(data_dir: Path) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
 from typing import Annotated
 
 from django.conf import settings
@@ -46,23 +49,27 @@ class Command(TempsCommand):
         prepare_database(say)
         with transaction.atomic():
             record(Actor.operator(), Action.SYSTEM_START, ("system", "temps"), f"started on {bind}")
-        url = f"http://{_named(host)}:{port}"
-        first_steps = setup_url(url)
-        connection.close()
-        supervisor = Supervisor(say)
-        supervisor.add("web", web_command(host, port), **_hosts_for(host))
-        supervisor.add("worker", worker_command())
-        supervisor.add("scheduler", scheduler_command())
-        supervisor.add("auditor", auditor_command())
-        supervisor.start()
-        try:
-            wait_until_it_answers(url, supervisor)
-            announce(url, first_steps)
-            supervisor.watch()
-            say("stopping")
-        finally:
-            supervisor.stop()
-            lock.close()
+        with closing(lock), localhost_is_ours(host, port) as by_name:
+            serve(host, port, f"http://{'localhost' if by_name else _in_url(host)}:{port}")
+
+
+def serve(host: str, port: int, url: str) -> None:
+    """Run all of the processes until one is told to stop."""
+    first_steps = setup_url(url)
+    connection.close()
+    supervisor = Supervisor(say)
+    supervisor.add("web", web_command(host, port), **_hosts_for(host))
+    supervisor.add("worker", worker_command())
+    supervisor.add("scheduler", scheduler_command())
+    supervisor.add("auditor", auditor_command())
+    supervisor.start()
+    try:
+        wait_until_it_answers(url, supervisor)
+        announce(url, first_steps)
+        supervisor.watch()
+        say("stopping")
+    finally:
+        supervisor.stop()
 
 
 def parse_bind(bind: str) -> tuple[str, int]:
@@ -84,6 +91,23 @@ def refuse_taken_port(host: str, port: int) -> None:
         raise Unavailable(
             f"cannot listen on {host}:{port}: {error.strerror or error}; choose another with --bind"
         ) from None
+
+
+@contextmanager
+def localhost_is_ours(host: str, port: int) -> Iterator[bool]:
+    """Whether links may say localhost, as passkeys need: they belong to names and not to IP addresses.
+
+    Browsers try [::1] for that name before 127.0.0.1. Somebody else on this machine who listened there would get the
+    setup link and every session, so the port is kept from them meanwhile: bound, and answered by nobody.
+    """
+    with ExitStack() as held:
+        ours = host in ("127.0.0.1", "0.0.0.0") and "localhost" in settings.ALLOWED_HOSTS  # noqa: S104
+        if ours:
+            try:
+                held.enter_context(socket.socket(socket.AF_INET6, socket.SOCK_STREAM)).bind(("::1", port))
+            except OSError as error:  # without IPv6 nobody is there
+                ours = error.errno != errno.EADDRINUSE
+        yield ours
 
 
 def web_command(host: str, port: int) -> list[str]:
@@ -138,12 +162,6 @@ def _in_url(host: str) -> str:
     """The host as one would type it: an unspecified address listens everywhere, so localhost reaches it."""
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
     return f"[{host}]" if ":" in host else host
-
-
-def _named(host: str) -> str:
-    """What the printed links say: a name where there is one, for passkeys belong to names and not to IP addresses."""
-    loopback = host in ("127.0.0.1", "0.0.0.0", "::1", "::")  # noqa: S104
-    return "localhost" if loopback and "localhost" in settings.ALLOWED_HOSTS else _in_url(host)
 
 
 def _hosts_for(host: str) -> dict[str, str]:
