@@ -14,7 +14,8 @@ RESETS = "60/h"
 EMAIL_CHANGES = "10/h"
 """Of one person."""
 TO_ONE_ADDRESS = "10/h"
-"""Of everybody, and of all kinds."""
+"""Of one kind, from everybody. Each kind has its own count: whoever may only change their own address must not keep
+somebody from a new password."""
 
 
 def count_invitation(email: str, *, actor: Actor) -> None:
@@ -36,6 +37,6 @@ def _count(group: str, rate: str, email: str, actor: Actor) -> None:
     try:
         if actor.kind is not ActorKind.OPERATOR:  # who invites a whole company, and sends mail without us too
             throttle(group, actor.id, rate)
-        throttle("links.to", email, TO_ONE_ADDRESS)
+        throttle(f"{group}.to", email, TO_ONE_ADDRESS)
     except TooManyAttempts as error:
         raise TooMuchMail(error.wait) from None

@@ -15,6 +15,7 @@ from accounts.links.email_changes import request_email_change
 from accounts.links.invitations import invite, resend_invitation
 from accounts.links.limits import EMAIL_CHANGES, INVITATIONS, TO_ONE_ADDRESS
 from accounts.links.models import EmailChange, EmailLink, Invitation
+from accounts.links.resets import send_reset_link
 from accounts.models import User
 from tests.accounts.links.conftest import Post
 from tests.world import World, acting
@@ -85,6 +86,13 @@ def test_one_address_gets_so_many_whoever_sends_them(world: World, api: Callable
         resend_invitation(invitation, base_url=BASE, actor=world.operator)
     assert EmailLink.objects.filter(used_at=None).count() == 1
     assert offer(world, "other@example.com")
+
+
+def test_whoever_asks_for_an_address_keeps_nobody_from_a_new_password(world: World, settings: Any) -> None:
+    settings.EMAIL_HOST = "mail.example.com"
+    for _time in range(number(TO_ONE_ADDRESS)):
+        request_email_change(world.member, world.owner.email, base_url=BASE, actor=acting(world.member))
+    assert send_reset_link(world.owner, base_url=BASE, actor=acting(world.admin))
 
 
 def test_what_is_refused_anyway_counts_nothing(world: World, api: Callable[..., APIClient]) -> None:
