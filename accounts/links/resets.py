@@ -14,10 +14,10 @@ from audit.actions import Action
 from audit.services import record
 from rbac.permissions import Permission
 from rbac.services import require
-from rbac.step_up import require_recent
+from rbac.step_up import require_person
 from temps.lib import clock, mail
-from temps.lib.actor import Actor, CredentialKind
-from temps.lib.errors import Conflict, Denied, Invalid
+from temps.lib.actor import Actor
+from temps.lib.errors import Conflict, Invalid
 from temps.lib.queue import after_commit
 
 LIFETIME = timedelta(hours=24)
@@ -31,10 +31,8 @@ def send_reset_link(user: User, *, actor: Actor, base_url: str) -> EmailLink:
     Raises :class:`Unavailable` without a mail server, :class:`Conflict` for an account that is disabled or whose
     password a directory checks, :class:`Invalid` for a service, and :class:`TooMuchMail`.
     """
-    if actor.credential.kind is CredentialKind.API_KEY:
-        raise Denied("an API key has nobody choose a new password", actor=actor)
     require(actor, Permission.USERS_UPDATE)
-    require_recent(actor)
+    require_person(actor)
     if user.kind != UserKind.PERSON:
         raise Invalid(f"{user.email} is a service: it has API keys and no password", field="email")
     if not user.is_active:

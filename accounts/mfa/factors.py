@@ -19,8 +19,8 @@ from audit.actions import Action
 from audit.services import record
 from rbac.permissions import Permission
 from rbac.services import require
-from rbac.step_up import ASKED, require_recent
-from temps.lib.actor import Actor, CredentialKind
+from rbac.step_up import ASKED, require_person, require_recent
+from temps.lib.actor import Actor
 from temps.lib.errors import Conflict, Denied, NotFound
 
 LAST = "a second factor is required of you, and this is your last: add another one first"
@@ -111,10 +111,8 @@ def remove_factor(user: User, public_id: str, *, actor: Actor) -> None:
 def reset_factors(user: User, *, actor: Actor) -> int:
     """Take all factors of someone who lost them away; how many there were. Where the policy asks for one, the next
     sign-in enrols another; sessions and tokens that had passed these end at once."""
-    if actor.credential.kind is CredentialKind.API_KEY:
-        raise Denied("an API key cannot change anybody's second factor", actor=actor)
     require(actor, Permission.USERS_UPDATE)
-    require_recent(actor)
+    require_person(actor)
     lock_factors(user)
     factors = list_factors(user)
     if not factors:
