@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 from django.conf import settings
@@ -43,6 +44,18 @@ def at(moment: datetime | None, otherwise: str = "never") -> str:
 
 def yes_no(value: bool) -> str:
     return "yes" if value else "no"
+
+
+def ca_bundle(name: str, *, most: int) -> str:
+    """The PEM file ``name`` of ``--ca-file``, up to one character more than ``most``, which the service then refuses.
+    Raises :class:`Invalid` when it cannot be read."""
+    try:
+        with Path(name).expanduser().open(encoding="ascii") as file:
+            return file.read(most + 1)
+    except OSError as error:
+        raise Invalid(f"cannot read {name}: {error.strerror}", field="ca_file") from None
+    except UnicodeDecodeError:
+        raise Invalid(f"{name} holds no certificates in PEM form", field="ca_file") from None
 
 
 def confirm(what: str, *, yes: bool) -> None:

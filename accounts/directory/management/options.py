@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any, cast
 
 from typer import Option
 
+from accounts.cli import ca_bundle
 from accounts.directory.given import CA_BUNDLE_LIMIT, Given
-from temps.lib.errors import Invalid
 
 URI = Option("--uri", help="ldaps://HOST; again for a second server.")
 SECURITY = Option("--security", help="tls, starttls, or none for localhost.")
@@ -30,16 +29,6 @@ REQUIRED_GROUP = Option("--required-group", metavar="DN", help="Only its members
 def given(*, uri: list[str] | None, ca_file: str | None, **named: Any) -> Given:
     """The settings that were given; those that are None were not."""
     servers = " ".join(uri) if uri else None
-    authorities = _file(ca_file) if ca_file else ca_file
+    authorities = ca_bundle(ca_file, most=CA_BUNDLE_LIMIT) if ca_file else ca_file
     options = named | {"uris": servers, "ca_bundle": authorities}
     return cast(Given, {name: value for name, value in options.items() if value is not None})
-
-
-def _file(name: str) -> str:
-    try:
-        with Path(name).expanduser().open(encoding="ascii") as file:
-            return file.read(CA_BUNDLE_LIMIT + 1)
-    except OSError as error:
-        raise Invalid(f"cannot read {name}: {error.strerror}", field="ca_file") from None
-    except UnicodeDecodeError:
-        raise Invalid(f"{name} holds no certificates in PEM form", field="ca_file") from None

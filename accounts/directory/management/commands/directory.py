@@ -151,7 +151,10 @@ class Command(TempsCommand):
         ca_file: Annotated[str | None, options.CA_FILE] = None,
         bind_dn: Annotated[str | None, options.BIND_DN] = None,
         bind_password_stdin: Annotated[
-            bool, Option("--bind-password-stdin", help="Another password of the same bind DN, from stdin or asked for.")
+            bool,
+            Option(
+                "--bind-password-stdin", help="Read or ask for the password: a new one, or again for another server."
+            ),
         ] = False,
         user_filter: Annotated[str | None, options.USER_FILTER] = None,
         id_attribute: Annotated[str | None, options.ID_ATTRIBUTE] = None,

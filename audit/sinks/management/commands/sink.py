@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import getpass
 import sys
-from pathlib import Path
 from typing import Annotated
 
 from django_typer.management import command
 from typer import Option
 
-from accounts.cli import AsJson, AsUser, TempsCommand, acting
+from accounts.cli import AsJson, AsUser, TempsCommand, acting, ca_bundle
 from audit.sinks import services
 from audit.sinks.models import Kind, Sends, Sink
 from audit.sinks.services import log_size, sink_by_name
@@ -36,16 +35,6 @@ def _line(what: str) -> str:
     if sys.stdin.isatty():
         return getpass.getpass(f"{what}: ").strip()
     return sys.stdin.readline(4096).strip()
-
-
-def _file(name: str) -> str:
-    try:
-        with Path(name).expanduser().open(encoding="ascii") as file:
-            return file.read(CA_BUNDLE_LIMIT + 1)
-    except OSError as error:
-        raise Invalid(f"cannot read {name}: {error.strerror}", field="ca_file") from None
-    except UnicodeDecodeError:
-        raise Invalid(f"{name} holds no certificates in PEM form", field="ca_file") from None
 
 
 def _seconds(every: str) -> int:
@@ -102,7 +91,7 @@ class Command(TempsCommand):
         """Stream to a syslog server (RFC 5424)."""
         given: Given = {"host": host, "port": port or None, "transport": transport, "sends": sends, "format": style}
         if ca_file:
-            given["ca_bundle"] = _file(ca_file)
+            given["ca_bundle"] = ca_bundle(ca_file, most=CA_BUNDLE_LIMIT)
         if every:
             given["every"] = _seconds(every)
         made = services.create_sink(name, Kind.SYSLOG, actor=acting(as_user), from_start=from_start, **given)
