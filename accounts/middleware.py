@@ -25,7 +25,7 @@ Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 REFUSED = "temps.refused_as_busy"
 """In the WSGI environment of a request: its answer says nothing about it, and fits all that are refused."""
 COPIED_FOR_SECONDS = 1.0
-OF_ONE_REQUEST = ("access-control-", "set-cookie")
+OF_ONE_REQUEST = ("access-control-", "set-cookie", "x-ratelimit-")
 """How headers begin that are for whoever asked alone."""
 
 

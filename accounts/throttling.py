@@ -35,4 +35,4 @@ def throttle(group: str, whose: str, rate: str) -> None:
     """
     usage = get_usage(None, group=group, key=lambda _group, _request: whose, rate=rate, increment=True)
     if usage["should_limit"]:
-        raise TooManyAttempts(usage["time_left"] + 1)  # the second that it names is still in the span
+        raise TooManyAttempts(max(1, usage["time_left"] + 1))  # the second that it names is still in the span
