@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
+import select
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -17,7 +18,21 @@ def main(*, whole: bool = False) -> None:
         if _is_offline(sys.argv[1:]):
             # An auditor's machine has no installation and need not get one.
             os.environ["TEMPS_DATA_DIR"] = stack.enter_context(tempfile.TemporaryDirectory(prefix="temps-"))
-        _run(whole)
+        try:
+            _run(whole)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            if not _reader_is_gone():
+                raise
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left to write as Python ends
+            sys.exit(1)
+
+
+def _reader_is_gone() -> bool:
+    """Whether nobody reads what is printed any more, as after ``temps --help | head``: no error of ours."""
+    poll = select.poll()
+    poll.register(sys.stdout, 0)
+    return any(events & select.POLLERR for _file, events in poll.poll(0))
 
 
 def _is_offline(arguments: list[str]) -> bool:

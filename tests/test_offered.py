@@ -93,3 +93,15 @@ def test_a_command_without_its_sub_command_shows_them(tmp_path: Path) -> None:
     assert "Usage: temps provider" in ran.stderr
     assert "enable" in ran.stderr
     assert "Missing command" not in ran.stderr
+
+
+@pytest.mark.once
+def test_whoever_has_read_enough_sees_no_traceback(tmp_path: Path) -> None:
+    command = [sys.executable, "-u", "-m", "temps", "--help"]
+    pipe = subprocess.PIPE
+    environment = {"TEMPS_DATA_DIR": str(tmp_path)}
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe, env=environment, cwd=ROOT) as ran:
+        assert ran.stdout is not None
+        assert ran.stderr is not None
+        ran.stdout.close()
+        assert (ran.stderr.read(), ran.wait()) == (b"", 1)
